@@ -1,0 +1,33 @@
+/*
+ * buffer - a ring of bytes in user space.
+ */
+#ifndef BUFFER_H
+#define BUFFER_H
+
+#include <stddef.h>
+#include <sys/uio.h>
+
+struct buffer;
+
+/* An empty ring for size > 0 bytes, owned by the caller; NULL and ENOMEM. */
+struct buffer	*buffer_new(size_t size);
+void		 buffer_free(struct buffer *);
+
+size_t	 buffer_held(const struct buffer *);
+size_t	 buffer_room(const struct buffer *);
+
+/*
+ * The free space, or the bytes held, as one or two vectors for readv(2) and
+ * writev(2), at most max bytes together.  Returns how many vectors.
+ */
+int	 buffer_space(struct buffer *, size_t max, struct iovec iov[2]);
+int	 buffer_data(const struct buffer *, size_t max, struct iovec iov[2]);
+
+/* n bytes came into the space, or went out of the data. */
+void	 buffer_filled(struct buffer *, size_t n);
+void	 buffer_emptied(struct buffer *, size_t n);
+
+/* Copy n <= room bytes in. */
+void	 buffer_put(struct buffer *, const void *data, size_t n);
+
+#endif

@@ -1,0 +1,196 @@
+/*
+ * child - commands that we run: start, reap, end.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "compat.h"
+#include "deadline.h"
+#include "signals.h"
+#include "status.h"
+#include "stdfds.h"
+#include "trace.h"
+
+#define GRACE_NS (2 * NS_PER_SEC)	/* from TERM to KILL, cli.md's 2 s */
+
+/*
+ * Put fd, which is above 2, at number to.  -1 leaves what we inherited,
+ * which may be nothing at all.
+ */
+static int
+place(int fd, int to)
+{
+	if (fd != -1)
+		return dup2(fd, to);
+	if (stdfds_was_closed(to))
+		close(to);
+	return 0;
+}
+
+static _Noreturn void
+become(const struct child *child, pid_t parent, int report)
+{
+	int errnum;
+
+	/*
+	 * KILL, since TERM may be ignored and nothing may outlive us.  The
+	 * request is too late if the parent is already gone.
+	 */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(STATUS_FAILED);
+	if (place(child->in, STDIN_FILENO) == -1 ||
+	    place(child->out, STDOUT_FILENO) == -1 ||
+	    place(-1, STDERR_FILENO) == -1)
+		goto fail;
+	signals_give_back();
+	execvp(child->argv[0], child->argv);
+fail:
+	errnum = errno;
+	(void)!write(report, &errnum, sizeof(errnum));
+	_exit(STATUS_NOT_FOUND);
+}
+
+static pid_t
+reap_one(pid_t pid, int *wstatus, int flags)
+{
+	pid_t got;
+
+	do {
+		got = waitpid(pid, wstatus, flags);
+	} while (got == -1 && errno == EINTR);
+	return got;
+}
+
+static int
+start_failed(struct child *child, int status)
+{
+	child->status = status;
+	return -1;
+}
+
+int
+child_start(struct child *child)
+{
+	int report[2], errnum = 0, wstatus;
+	pid_t parent = getpid();
+	ssize_t n;
+
+	if (pipe2(report, O_CLOEXEC) == -1)
+		return start_failed(child, STATUS_FAILED);
+	child->pid = fork();
+	if (child->pid == 0)
+		become(child, parent, report[1]);
+	errnum = errno;
+	close(report[1]);
+	if (child->pid == -1) {
+		close(report[0]);
+		child->pid = 0;
+		errno = errnum;
+		return start_failed(child, STATUS_FAILED);
+	}
+	/* EOF: exec(3) succeeded and closed the other end. */
+	do {
+		n = read(report[0], &errnum, sizeof(errnum));
+	} while (n == -1 && errno == EINTR);
+	close(report[0]);
+	if (n != 0) {
+		reap_one(child->pid, &wstatus, 0);
+		child->pid = 0;
+		errno = n == (ssize_t)sizeof(errnum) ? errnum : EIO;
+		return start_failed(child, errno == ENOENT || errno == ENOTDIR ?
+		    STATUS_NOT_FOUND : STATUS_CANNOT_EXEC);
+	}
+	child->started = true;
+	trace_event("%s: started, process %d", trace_safe(child->argv[0]),
+	    (int)child->pid);
+	return 0;
+}
+
+static void
+note_end(struct child *child, pid_t got, int wstatus)
+{
+	if (got == -1)			/* not ours any more: unknowable */
+		child->status = STATUS_FAILED;
+	else if (WIFSIGNALED(wstatus))
+		child->status = STATUS_SIGNAL + WTERMSIG(wstatus);
+	else
+		child->status = WEXITSTATUS(wstatus);
+	trace_event("%s: process %d ended, status %d",
+	    trace_safe(child->argv[0]), (int)child->pid, child->status);
+	child->pid = 0;
+	child->ended_ns = deadline_now();
+}
+
+void
+child_wait(struct child *child)
+{
+	int wstatus = 0;
+
+	note_end(child, reap_one(child->pid, &wstatus, 0), wstatus);
+}
+
+size_t
+child_reap(struct child *children, size_t n)
+{
+	size_t running = 0;
+	struct child *child;
+	int wstatus = 0;
+	pid_t got;
+
+	for (child = children; child < children + n; child++) {
+		if (child->pid == 0)
+			continue;
+		got = reap_one(child->pid, &wstatus, WNOHANG);
+		if (got == 0) {
+			running++;
+			continue;
+		}
+		note_end(child, got, wstatus);
+	}
+	return running;
+}
+
+static void
+signal_all(struct child *children, size_t n, int signo)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (children[i].pid == 0)
+			continue;
+		trace_debug(TRACE_CHILD, "signal %d to process %d", signo,
+		    (int)children[i].pid);
+		children[i].ended = true;
+		kill(children[i].pid, signo);
+		/* A stopped process acts on TERM only once it goes on. */
+		kill(children[i].pid, SIGCONT);
+	}
+}
+
+void
+child_end_all(struct child *children, size_t n)
+{
+	int64_t now = deadline_now(), kill_at = now + GRACE_NS;
+	struct timespec ts;
+
+	if (child_reap(children, n) == 0)
+		return;
+	signal_all(children, n, SIGTERM);
+	while (child_reap(children, n) > 0) {
+		now = deadline_now();
+		if (now >= kill_at) {
+			signal_all(children, n, SIGKILL);
+			kill_at = DEADLINE_NEVER;
+		}
+		ppoll(NULL, 0, deadline_left(kill_at, now, &ts),
+		    signals_wait_mask());
+	}
+}

@@ -1,0 +1,42 @@
+/*
+ * child - commands that we run: start, reap, end.
+ */
+#ifndef CHILD_H
+#define CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct child {
+	pid_t		 pid;		/* 0: not running (any more) */
+	char		**argv;		/* borrowed, NULL-ended */
+	int		 in, out;	/* what it gets as 0 and 1; -1: ours */
+	bool		 started;
+	bool		 ended;		/* we ended it: its status is ours */
+	int		 status;	/* exit status, 128 + N for a signal */
+	int64_t		 ended_ns;	/* when it was reaped, deadline.h */
+};
+
+/*
+ * Run argv with in and out as its standard input and output, all else as we
+ * inherited it.  It dies with us (PR_SET_PDEATHSIG, prctl(2)).  Returns 0
+ * when exec(3) succeeded; -1 with errno and status set to 125, 126 or 127
+ * when it did not, and nothing is left running then.
+ */
+int	 child_start(struct child *);
+
+/* Wait for one to end, without a limit; signals wait as long. */
+void	 child_wait(struct child *);
+
+/* Reap what has ended.  Returns the number of children still running. */
+size_t	 child_reap(struct child *, size_t n);
+
+/*
+ * Send TERM to all that still run, wait, and KILL after 2 s; reaps them.
+ * Never fails; returns when all are gone.
+ */
+void	 child_end_all(struct child *, size_t n);
+
+#endif

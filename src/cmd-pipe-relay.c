@@ -1,0 +1,360 @@
+/*
+ * pipe-relay - copy standard input to standard output, or other ends.
+ */
+#include "config.h"
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "fifo.h"
+#include "flow.h"
+#include "options.h"
+#include "parse.h"
+#include "run.h"
+#include "status.h"
+#include "trace.h"
+
+/* Permissions of an OUTPUT that is created, less the umask; as a shell. */
+#define OUTPUT_MODE	(S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP | \
+			 S_IROTH | S_IWOTH)
+
+#define CAPACITY_AUTO	((size_t)0)
+#define CAPACITY_MAX	SIZE_MAX
+
+struct pipe_relay_options {
+	const char	**inputs;	/* -i, one after the other */
+	size_t		 ninputs;
+	const char	*output;	/* -o; NULL: standard output */
+	bool		 append;	/* -a */
+	bool		 no_splice;	/* --no-splice */
+	bool		 keep_capacity;	/* --pipe-size=keep */
+	size_t		 capacity;	/* --pipe-size=SIZE|max, bytes */
+
+	size_t		 next;		/* the input that comes next */
+	struct run	*run;
+	int		 status;	/* of inputs that were passed over */
+};
+
+enum {
+	KEY_NO_SPLICE = OPTION_LONG,
+	KEY_PIPE_SIZE
+};
+
+static const struct option_spec options[] = {
+	{ 'i', "input", "INPUT", "read INPUT instead of standard input" },
+	{ 'o', "output", "OUTPUT", "write OUTPUT instead of standard output" },
+	{ 'a', "append", NULL, "append to OUTPUT" },
+	{ KEY_NO_SPLICE, "no-splice", NULL, "copy through memory" },
+	{ KEY_PIPE_SIZE, "pipe-size", "SIZE|max|keep",
+	    "capacity of the pipes at both ends" },
+	{ 0 },
+};
+
+/* A copy of a descriptor that was named, with close-on-exec. */
+static int
+take_fd(struct endpoint *ep, int fd, int access, const char *name,
+    enum side side, struct outcome *outcome)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (copy == -1 || endpoint_init(ep, copy, access, name) == -1) {
+		outcome_set(outcome, OUTCOME_ERROR, side, errno, name);
+		if (copy != -1)
+			close(copy);
+		return -1;
+	}
+	return 0;
+}
+
+/* Open, without waiting for anything, what is no FIFO. */
+static int
+open_file(struct endpoint *ep, const char *path, int flags, enum side side,
+    struct outcome *outcome)
+{
+	int fd;
+
+	do {
+		fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+		    OUTPUT_MODE);
+	} while (fd == -1 && errno == EINTR);
+	if (fd == -1 || endpoint_init(ep, fd, flags & O_ACCMODE, path) == -1) {
+		outcome_set(outcome, OUTCOME_ERROR, side, errno, path);
+		if (fd != -1)
+			close(fd);
+		return -1;
+	}
+	/* The description is ours alone. */
+	ep->nonblock = true;
+	return 0;
+}
+
+static bool
+is_fifo(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
+static int
+open_input(struct flow *flow, const struct run *run, const char *path,
+    struct outcome *outcome)
+{
+	struct endpoint *source = &flow->source;
+	int fd = strcmp(path, "-") == 0 ? STDIN_FILENO :
+	    endpoint_fd_in_path(path);
+
+	if (fd != -1)
+		return take_fd(source, fd, O_RDONLY, fd == STDIN_FILENO ?
+		    "standard input" : path, SIDE_SOURCE, outcome);
+	if (!is_fifo(path))
+		return open_file(source, path, O_RDONLY, SIDE_SOURCE, outcome);
+	if (fifo_open_read(source, path, outcome) == -1)
+		return -1;
+	if (run->limits.nonblock &&
+	    fifo_require_data(source, outcome) == -1) {
+		endpoint_finish(source);
+		return -1;
+	}
+	return 0;
+}
+
+static void
+set_capacity(struct flow *flow, const struct pipe_relay_options *opt)
+{
+	const struct endpoint *refused;
+
+	if (opt->capacity == CAPACITY_AUTO ||
+	    flow_set_capacity(flow, opt->capacity, &refused) == 0)
+		return;
+	/* It is slower, but nothing is wrong. */
+	if (!opt->run->common->quiet)
+		warn("%s: capacity not changed", trace_safe(refused->name));
+}
+
+/* As cat(1) does: what cannot be read is reported and passed over. */
+static int
+next_input(struct flow *flow, struct outcome *outcome)
+{
+	struct pipe_relay_options *opt = flow->arg;
+	struct outcome skipped;
+	int status;
+
+	while (opt->next < opt->ninputs) {
+		endpoint_finish(&flow->source);
+		if (open_input(flow, opt->run, opt->inputs[opt->next++],
+		    &skipped) == -1) {
+			status = run_explain(opt->run, &skipped);
+			opt->status = status_join(opt->status, status);
+			continue;
+		}
+		flow->source_now = opt->run->limits.nonblock &&
+		    flow->source.fifo;
+		set_capacity(flow, opt);
+		if (flow_next_source(flow) == -1)
+			return outcome_set(outcome, OUTCOME_ERROR, SIDE_SOURCE,
+			    errno, NULL);
+		return 1;
+	}
+	return 0;
+}
+
+/* The input, if any, that is the file at the output: it would feed itself. */
+static const char *
+find_same_file(const struct flow *flow, const struct pipe_relay_options *opt)
+{
+	const char *name;
+	struct stat st;
+	int result;
+
+	if (flow->sink.kind != ENDPOINT_FILE)
+		return NULL;
+	if (opt->ninputs == 0)
+		return endpoint_same(&flow->source, &flow->sink) ?
+		    flow->source.name : NULL;
+	for (size_t i = 0; i < opt->ninputs; i++) {
+		name = opt->inputs[i];
+		result = strcmp(name, "-") == 0 ? fstat(STDIN_FILENO, &st) :
+		    stat(name, &st);
+		if (result == 0 && st.st_dev == flow->sink.dev &&
+		    st.st_ino == flow->sink.ino)
+			return name;
+	}
+	return NULL;
+}
+
+/*
+ * The file that -o names: never truncated while it is also an input, and
+ * O_CREAT only where nothing is (it would be refused in sticky directories).
+ */
+static int
+open_output_file(struct flow *flow, const struct pipe_relay_options *opt,
+    struct outcome *outcome)
+{
+	int flags = O_WRONLY | (opt->append ? O_APPEND : 0);
+	const char *same;
+
+	if (open_file(&flow->sink, opt->output, flags, SIDE_SINK,
+	    outcome) == -1 && (outcome->errnum != ENOENT ||
+	    open_file(&flow->sink, opt->output, flags | O_CREAT, SIDE_SINK,
+	    outcome) == -1))
+		return -1;
+	same = find_same_file(flow, opt);
+	if (same != NULL)
+		return outcome_set(outcome, OUTCOME_SAME_FILE, SIDE_SOURCE, 0,
+		    same);
+	if (opt->append || flow->sink.kind != ENDPOINT_FILE ||
+	    ftruncate(flow->sink.fd, 0) == 0 || errno == EINVAL)
+		return 0;
+	return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
+	    opt->output);
+}
+
+static int
+open_output(struct flow *flow, const struct pipe_relay_options *opt,
+    struct outcome *outcome)
+{
+	int fd;
+
+	if (opt->output == NULL || strcmp(opt->output, "-") == 0)
+		return run_take_stdout(&flow->sink, outcome);
+	fd = endpoint_fd_in_path(opt->output);
+	if (fd == STDOUT_FILENO)
+		return run_take_stdout(&flow->sink, outcome);
+	if (fd != -1)
+		return take_fd(&flow->sink, fd, O_WRONLY, opt->output,
+		    SIDE_SINK, outcome);
+	if (is_fifo(opt->output))
+		return fifo_open_write(&flow->sink, opt->output,
+		    &opt->run->limits, outcome);
+	return open_output_file(flow, opt, outcome);
+}
+
+static int
+open_ends(struct flow *flow, struct pipe_relay_options *opt,
+    struct outcome *outcome)
+{
+	if (opt->ninputs > 0) {
+		endpoint_init_none(&flow->source, "inputs");
+		flow->source_ended = next_input;
+		flow->arg = opt;
+	} else if (run_take_stdin(&flow->source, outcome) == -1)
+		return -1;
+	if (open_output(flow, opt, outcome) == -1)
+		return -1;
+	flow->no_splice = opt->no_splice;
+	flow->keep_capacity = opt->keep_capacity || opt->run->limits.nonblock ||
+	    opt->capacity != CAPACITY_AUTO;
+	flow->sink_now = opt->run->limits.nonblock && flow->sink.fifo;
+	return 0;
+}
+
+static int
+parse_capacity(struct pipe_relay_options *opt, const char *arg)
+{
+	uint64_t size;
+
+	opt->keep_capacity = strcmp(arg, "keep") == 0;
+	opt->capacity = CAPACITY_AUTO;
+	if (opt->keep_capacity)
+		return STATUS_OK;
+	if (strcmp(arg, "max") == 0) {
+		opt->capacity = CAPACITY_MAX;
+		return STATUS_OK;
+	}
+	if (parse_size(arg, &size) == -1)
+		return options_bad_argument("pipe size", arg);
+	/* fcntl(2) takes an int. */
+	if (size == 0 || size > INT32_MAX) {
+		errno = size == 0 ? EINVAL : ERANGE;
+		return options_bad_argument("pipe size", arg);
+	}
+	opt->capacity = (size_t)size;
+	return STATUS_OK;
+}
+
+static int
+parse(struct options *parsed, struct pipe_relay_options *opt)
+{
+	const char *arg;
+	int key, status;
+
+	while ((key = options_next(parsed, &arg)) > 0) {
+		switch (key) {
+		case 'i':
+			opt->inputs[opt->ninputs++] = arg;
+			break;
+		case 'o':
+			if (opt->output != NULL)
+				return options_usage("more than one output "
+				    "was given");
+			opt->output = arg;
+			break;
+		case 'a':
+			opt->append = true;
+			break;
+		case KEY_NO_SPLICE:
+			opt->no_splice = true;
+			break;
+		case KEY_PIPE_SIZE:
+			status = parse_capacity(opt, arg);
+			if (status != STATUS_OK)
+				return status;
+			break;
+		}
+	}
+	if (key == OPTIONS_STOP)
+		return parsed->status;
+	if (optind < parsed->argc)
+		return options_usage("unexpected operand '%s'; "
+		    "for a file to read use -i",
+		    trace_safe(parsed->argv[optind]));
+	return STATUS_OK;
+}
+
+static int
+run(const struct command *command, int argc, char **argv)
+{
+	struct pipe_relay_options opt = { 0 };
+	struct options parsed;
+	struct flow flow;
+	struct run run;
+	int status;
+
+	options_init(&parsed, command, argc, argv);
+	/* There cannot be more inputs than words. */
+	opt.inputs = calloc((size_t)argc + 1, sizeof(*opt.inputs));
+	if (opt.inputs == NULL)
+		err(STATUS_ERROR, NULL);
+	status = parse(&parsed, &opt);
+	if (status != STATUS_OK || parsed.stopped)
+		goto out;
+
+	run_init(&run, &parsed, &flow, 1);
+	opt.run = &run;
+	if (open_ends(&flow, &opt, &run.outcome) == -1)
+		status = run_abort(&run);
+	else {
+		set_capacity(&flow, &opt);
+		status = run_flows(&run);
+	}
+	status = status_join(opt.status, status);
+	run_stats(&run, status);
+out:
+	free(opt.inputs);
+	return status;
+}
+
+const struct command cmd_pipe_relay = {
+	.name = "pipe-relay",
+	.summary = "copy standard input to standard output, at once",
+	.usage = "[OPTION]... [-i INPUT]... [-o OUTPUT]",
+	.options = options,
+	.run = run,
+};

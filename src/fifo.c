@@ -1,0 +1,303 @@
+/*
+ * fifo - how FIFOs open, wait for a peer, reopen and vanish.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "compat.h"
+#include "deadline.h"
+#include "fifo.h"
+#include "signals.h"
+#include "trace.h"
+
+/*
+ * A writer that was blocked in open(2) is released by our opening the read
+ * end; leaving at once would kill it by SIGPIPE before it could write.
+ */
+#define WRITER_GRACE_MS 50
+
+/* How often a long wait looks whether its path still names the FIFO. */
+#define GONE_LOOK_NS NS_PER_SEC
+
+/*
+ * Pin what path names and see that it is a FIFO.  Returns an O_PATH
+ * descriptor, which is neither a reader nor a writer.
+ */
+static int
+pin(const char *path, enum side side, struct stat *st, struct outcome *outcome)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (fd == -1)
+		return outcome_set(outcome, OUTCOME_ERROR, side, errno, path);
+	if (fstat(fd, st) == -1) {
+		outcome_set(outcome, OUTCOME_ERROR, side, errno, path);
+		close(fd);
+		return -1;
+	}
+	if (!S_ISFIFO(st->st_mode)) {
+		close(fd);
+		return outcome_set(outcome, OUTCOME_NOT_FIFO, side, 0, path);
+	}
+	return fd;
+}
+
+/*
+ * Open the pinned FIFO itself, through /proc.  Without a /proc by its path,
+ * and then look whether it is the same: ESTALE when it is not.
+ */
+static int
+open_pinned(int pinned, const struct stat *pin_st, const char *path, int flags)
+{
+	int fd = endpoint_open_again(pinned, flags);
+	struct stat st;
+
+	if (fd != -1 || errno != ENOENT)
+		return fd;
+	fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == -1 || st.st_dev != pin_st->st_dev ||
+	    st.st_ino != pin_st->st_ino) {
+		close(fd);
+		errno = ESTALE;
+		return -1;
+	}
+	return fd;
+}
+
+static int
+adopt(struct endpoint *ep, int fd, int access, const char *path,
+    enum side side, struct outcome *outcome)
+{
+	if (endpoint_init(ep, fd, access, path) == -1) {
+		outcome_set(outcome, OUTCOME_ERROR, side, errno, path);
+		close(fd);
+		return -1;
+	}
+	ep->fifo = true;
+	ep->nonblock = true;
+	ep->path = path;
+	return 0;
+}
+
+int
+fifo_open_read(struct endpoint *ep, const char *path, struct outcome *outcome)
+{
+	struct stat st;
+	int pinned, fd, errnum;
+
+	pinned = pin(path, SIDE_SOURCE, &st, outcome);
+	if (pinned == -1)
+		return -1;
+	do {
+		fd = open_pinned(pinned, &st, path, O_RDONLY | O_NONBLOCK);
+	} while (fd == -1 && errno == EINTR);
+	errnum = errno;
+	close(pinned);
+	if (fd == -1)
+		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SOURCE,
+		    errnum, path);
+	trace_event("%s: opened for reading", trace_safe(path));
+	return adopt(ep, fd, O_RDONLY, path, SIDE_SOURCE, outcome);
+}
+
+static bool
+path_is(const char *path, dev_t dev, ino_t ino)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
+}
+
+/*
+ * Wait in open(2), which is what releases a reader that is blocked in its
+ * own; a timer ends the wait at the deadlines.
+ */
+static int
+wait_for_reader(int pinned, const struct stat *st, const char *path,
+    const struct limits *limits, struct outcome *outcome)
+{
+	int64_t now = deadline_now(), open_by, look;
+	int fd = -1, errnum = EINTR;
+
+	open_by = deadline_after(now, limits->open_timeout);
+	while (errnum == EINTR) {
+		now = deadline_now();
+		if (signals_fatal() != 0) {
+			outcome->signo = signals_fatal();
+			return outcome_set(outcome, OUTCOME_SIGNAL, SIDE_SINK,
+			    0, path);
+		}
+		if (now >= limits->deadline)
+			return outcome_set(outcome, OUTCOME_TOTAL_TIMEOUT,
+			    SIDE_SINK, 0, path);
+		if (now >= open_by)
+			return outcome_set(outcome, OUTCOME_OPEN_TIMEOUT,
+			    SIDE_SINK, 0, path);
+		if (!path_is(path, st->st_dev, st->st_ino))
+			return outcome_set(outcome, OUTCOME_REMOVED, SIDE_SINK,
+			    0, path);
+		if (signals_take_report() && limits->report != NULL)
+			limits->report(limits->arg);
+		look = deadline_min(deadline_min(open_by, limits->deadline),
+		    now + GONE_LOOK_NS);
+		if (signals_guard_begin(look) == -1) {
+			errnum = errno;
+			break;
+		}
+		/* Signals that were pending are in by now. */
+		errnum = EINTR;
+		if (signals_fatal() == 0) {
+			fd = open_pinned(pinned, st, path, O_WRONLY);
+			errnum = fd == -1 ? errno : 0;
+		}
+		signals_guard_end();
+	}
+	if (fd == -1)
+		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errnum,
+		    path);
+	/* This open file description is ours alone. */
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) == -1) {
+		outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno, path);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int
+fifo_open_write(struct endpoint *ep, const char *path,
+    const struct limits *limits, struct outcome *outcome)
+{
+	struct stat st;
+	int pinned, fd;
+
+	pinned = pin(path, SIDE_SINK, &st, outcome);
+	if (pinned == -1)
+		return -1;
+	do {
+		fd = open_pinned(pinned, &st, path, O_WRONLY | O_NONBLOCK);
+	} while (fd == -1 && errno == EINTR);
+	if (fd == -1 && errno != ENXIO)
+		outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno, path);
+	else if (fd == -1 && limits->nonblock)
+		outcome_set(outcome, OUTCOME_NO_PEER, SIDE_SINK, ENXIO, path);
+	else if (fd == -1) {
+		trace_event("%s: waiting for a reader", trace_safe(path));
+		fd = wait_for_reader(pinned, &st, path, limits, outcome);
+	}
+	close(pinned);
+	if (fd == -1)
+		return -1;
+	trace_event("%s: opened for writing", trace_safe(path));
+	return adopt(ep, fd, O_WRONLY, path, SIDE_SINK, outcome);
+}
+
+int
+fifo_reopen_read(struct endpoint *ep)
+{
+	int fd;
+
+	do {
+		fd = endpoint_open_again(ep->fd, O_RDONLY | O_NONBLOCK);
+	} while (fd == -1 && errno == EINTR);
+	if (fd == -1)
+		return -1;
+	trace_debug(TRACE_FIFO, "%s: new read end %d for %d",
+	    trace_safe(ep->name), fd, ep->fd);
+	close(ep->fd);
+	ep->fd = fd;
+	if (ep->own_fd >= 0)
+		ep->own_fd = fd;
+	return 0;
+}
+
+enum fifo_peer
+fifo_probe_writer(const struct endpoint *ep)
+{
+	int look[2], unread;
+	ssize_t n;
+
+	if (ioctl(ep->fd, FIONREAD, &unread) == 0 && unread > 0)
+		return FIFO_DATA;
+	if (pipe2(look, O_CLOEXEC) == -1)
+		return FIFO_UNKNOWN;
+	do {
+		n = tee(ep->fd, look[1], 1, SPLICE_F_NONBLOCK);
+	} while (n == -1 && errno == EINTR);
+	if (n == -1 && errno != EAGAIN)
+		n = -2;
+	close(look[0]);
+	close(look[1]);
+	if (n == -2)
+		return FIFO_UNKNOWN;
+	return n > 0 ? FIFO_DATA : n == 0 ? FIFO_NO_WRITER : FIFO_WRITER;
+}
+
+int
+fifo_require_data(const struct endpoint *ep, struct outcome *outcome)
+{
+	enum fifo_peer peer = fifo_probe_writer(ep);
+
+	if (peer == FIFO_WRITER) {
+		endpoint_ready(ep, POLLIN, WRITER_GRACE_MS);
+		peer = fifo_probe_writer(ep);
+	}
+	switch (peer) {
+	case FIFO_NO_WRITER:
+		return outcome_set(outcome, OUTCOME_NO_PEER, SIDE_SOURCE,
+		    0, ep->name);
+	case FIFO_WRITER:
+		return outcome_set(outcome, OUTCOME_WOULD_BLOCK, SIDE_SOURCE,
+		    EAGAIN, ep->name);
+	case FIFO_DATA:
+	case FIFO_UNKNOWN:
+		break;
+	}
+	return 0;
+}
+
+bool
+fifo_is_gone(const struct endpoint *ep)
+{
+	return ep->path != NULL && !path_is(ep->path, ep->dev, ep->ino);
+}
+
+int
+fifo_watch(const struct endpoint *ep)
+{
+	char path[ENDPOINT_PROC_PATH];
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), errnum;
+
+	if (fd == -1)
+		return -1;
+	endpoint_proc_path(path, ep->fd);
+	/* A name that goes while we hold the inode is IN_ATTRIB. */
+	if (inotify_add_watch(fd, path, IN_OPEN | IN_ATTRIB |
+	    IN_MOVE_SELF | IN_DELETE_SELF) == -1) {
+		errnum = errno;
+		close(fd);
+		errno = errnum;
+		return -1;
+	}
+	return fd;
+}
+
+void
+fifo_watch_drain(int watch_fd)
+{
+	char events[4096]
+	    __attribute__((aligned(__alignof__(struct inotify_event))));
+
+	while (read(watch_fd, events, sizeof(events)) > 0)
+		continue;
+}

@@ -1,0 +1,489 @@
+/*
+ * flow - one direction: one source, one sink, and what became of the bytes.
+ */
+#include "config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "buffer.h"
+#include "compat.h"
+#include "deadline.h"
+#include "fifo.h"
+#include "flow.h"
+#include "trace.h"
+#include "transport.h"
+
+/*
+ * The capacity of the pipes at both ends.  Measured with bench/run on Linux
+ * 6.18, splicing ends, as a multiple of no relay at all: 64 K 0.8, 128 K
+ * 1.5, 256 K 2.6, 512 K 3.9, 1 M 5.3; ordinary ends 1.2, 1.6, 1.8, 1.9,
+ * 2.0.  A raise costs 0.3 us, but capacity is a purse that all pipes of a
+ * user share (kernel: pipe-user-pages-soft), so that a short flow takes
+ * nothing and only a long one takes the most that an ordinary user may.
+ */
+#define CAPACITY_FIRST		((size_t)256 << 10)
+#define CAPACITY_FIRST_AFTER	((uint64_t)64 << 10)
+#define CAPACITY_MORE		((size_t)1 << 20)
+#define CAPACITY_MORE_AFTER	((uint64_t)16 << 20)
+
+/* Best of 32 K to 1 M in the same measurement, by a few percent. */
+#define BUFFER_SIZE		((size_t)128 << 10)
+
+static const char *const state_names[] = {
+	[FLOW_WAITING] = "waiting",
+	[FLOW_OPEN] = "open",
+	[FLOW_DRAINING] = "draining",
+	[FLOW_CLOSED] = "closed",
+	[FLOW_BROKEN] = "broken",
+};
+
+const char *
+flow_state_name(enum flow_state state)
+{
+	return state_names[state];
+}
+
+#ifndef NDEBUG
+static bool
+transition_is_legal(enum flow_state from, enum flow_state to)
+{
+	static const unsigned int legal[] = {
+		[FLOW_WAITING] = 1U << FLOW_OPEN | 1U << FLOW_DRAINING |
+		    1U << FLOW_BROKEN,
+		[FLOW_OPEN] = 1U << FLOW_DRAINING | 1U << FLOW_BROKEN,
+		[FLOW_DRAINING] = 1U << FLOW_WAITING | 1U << FLOW_OPEN |
+		    1U << FLOW_CLOSED | 1U << FLOW_BROKEN,
+	};
+
+	return from < ARRAY_SIZE(legal) && (legal[from] & 1U << to) != 0;
+}
+#endif
+
+/* The one door for every change of state. */
+static void
+flow_set_state(struct flow *flow, enum flow_state state)
+{
+	assert(transition_is_legal(flow->state, state));
+	trace_debug(TRACE_FLOW, "%s -> %s: %s -> %s",
+	    trace_safe(flow->source.name), trace_safe(flow->sink.name),
+	    state_names[flow->state], state_names[state]);
+	flow->state = state;
+}
+
+uint64_t
+flow_held(const struct flow *flow)
+{
+	return flow->buffer == NULL ? 0 : buffer_held(flow->buffer);
+}
+
+bool
+flow_is_over(const struct flow *flow)
+{
+	return flow->state == FLOW_CLOSED || flow->state == FLOW_BROKEN;
+}
+
+const char *
+flow_transport_name(const struct flow *flow)
+{
+	if (flow->transport == NULL)
+		return "none";
+	return flow->copied ? transport_copy.name : flow->transport->name;
+}
+
+void
+flow_init(struct flow *flow)
+{
+	memset(flow, 0, sizeof(*flow));
+	endpoint_init_none(&flow->source, "nothing");
+	endpoint_init_none(&flow->sink, "nothing");
+	flow->limit = FLOW_NO_LIMIT;
+	flow->watch_fd = -1;
+}
+
+static int
+need_buffer(struct flow *flow, size_t size)
+{
+	if (flow->buffer != NULL && buffer_room(flow->buffer) >= size)
+		return 0;
+	assert(flow_held(flow) == 0);
+	buffer_free(flow->buffer);
+	flow->buffer = buffer_new(size);
+	return flow->buffer == NULL ? -1 : 0;
+}
+
+static int
+use_transport(struct flow *flow, const struct transport *transport)
+{
+	flow->transport = transport;
+	if (transport != &transport_copy || flow->buffer != NULL)
+		return 0;
+	return need_buffer(flow, BUFFER_SIZE);
+}
+
+static void
+begin(struct flow *flow)
+{
+	int64_t now = deadline_now();
+
+	flow->runnable = true;
+	flow->wait_side = SIDE_SOURCE;
+	flow->moved_at = now;
+	flow->waiting_since = now;
+}
+
+int
+flow_start(struct flow *flow)
+{
+	begin(flow);
+	flow->started_at = flow->moved_at;
+	/* The first state, which no transition leads to. */
+	flow->state = flow->source.kind == ENDPOINT_NONE ? FLOW_DRAINING :
+	    flow->source.fifo ? FLOW_WAITING : FLOW_OPEN;
+	return use_transport(flow, transport_choose(flow));
+}
+
+int
+flow_hold(struct flow *flow, const void *data, size_t n)
+{
+	if (n == 0)
+		return 0;
+	if (need_buffer(flow, n) == -1)
+		return -1;
+	buffer_put(flow->buffer, data, n);
+	flow->bytes_in += n;
+	flow->copied = true;
+	return 0;
+}
+
+int
+flow_next_source(struct flow *flow)
+{
+	begin(flow);
+	flow_set_state(flow, flow->source.fifo ? FLOW_WAITING : FLOW_OPEN);
+	return use_transport(flow, transport_choose(flow));
+}
+
+static void
+stop_watching(struct flow *flow)
+{
+	if (flow->watch_fd != -1)
+		close(flow->watch_fd);
+	flow->watch_fd = -1;
+}
+
+void
+flow_peer_came(struct flow *flow)
+{
+	if (flow->state != FLOW_WAITING)
+		return;
+	flow->moved_at = deadline_now();
+	trace_event("%s: a writer has it open", trace_safe(flow->source.name));
+	stop_watching(flow);
+	flow_set_state(flow, FLOW_OPEN);
+}
+
+void
+flow_waited(struct flow *flow, int64_t ns)
+{
+	if (flow->wait_side == SIDE_SINK)
+		flow->wait_sink_ns += ns;
+	else
+		flow->wait_source_ns += ns;
+}
+
+static void
+raise_capacity(struct flow *flow, size_t size)
+{
+	/* A refusal changes nothing but speed. */
+	if (flow->source.kind == ENDPOINT_PIPE)
+		endpoint_raise_capacity(&flow->source, size);
+	if (flow->sink.kind == ENDPOINT_PIPE)
+		endpoint_raise_capacity(&flow->sink, size);
+}
+
+/* Never for a pipe that somebody shares with a stopwatch: -n, keep. */
+static void
+consider_capacity(struct flow *flow)
+{
+	if (flow->keep_capacity || flow->raised_more)
+		return;
+	if (!flow->raised && flow->bytes_in >= CAPACITY_FIRST_AFTER) {
+		flow->raised = true;
+		raise_capacity(flow, CAPACITY_FIRST);
+	}
+	if (flow->bytes_in >= CAPACITY_MORE_AFTER) {
+		flow->raised_more = true;
+		raise_capacity(flow, CAPACITY_MORE);
+	}
+}
+
+/* The one place where bytes are counted. */
+static void
+account(struct flow *flow, const struct move *move)
+{
+	if (move->in + move->out == 0)
+		return;
+	if (move->in > 0 && flow->transport == &transport_copy)
+		flow->copied = true;
+	flow->bytes_in += move->in;
+	flow->bytes_out += move->out;
+	flow->moved_at = deadline_now();
+	flow->moved = true;
+	assert(flow->bytes_in ==
+	    flow->bytes_out + flow_held(flow) + flow->discarded);
+	if (move->in > 0)
+		flow_peer_came(flow);
+	consider_capacity(flow);
+}
+
+static void
+discard_held(struct flow *flow)
+{
+	size_t held = (size_t)flow_held(flow);
+
+	if (held == 0)
+		return;
+	buffer_emptied(flow->buffer, held);
+	flow->discarded += held;
+}
+
+static enum flow_step
+over(struct flow *flow, enum flow_state state)
+{
+	stop_watching(flow);
+	flow->ended_at = deadline_now();
+	flow_set_state(flow, state);
+	return FLOW_ENDED;
+}
+
+/* Whether all that was ever written to a pipe has been read: EOF is next. */
+static bool
+at_eof(const struct endpoint *ep)
+{
+	int unread;
+
+	return ep->kind == ENDPOINT_PIPE &&
+	    ioctl(ep->fd, FIONREAD, &unread) == 0 && unread == 0 &&
+	    endpoint_ready(ep, POLLIN, 0) == POLLHUP;
+}
+
+static bool
+is_hang_up(int errnum)
+{
+	return errnum == EPIPE || errnum == ECONNRESET;
+}
+
+static enum flow_step
+sink_left(struct flow *flow, struct outcome *outcome)
+{
+	trace_event("%s: the reader left after %ju bytes",
+	    trace_safe(flow->sink.name), (uintmax_t)flow->bytes_out);
+	outcome->bytes = flow->bytes_out;
+	discard_held(flow);
+	over(flow, FLOW_BROKEN);
+	if (flow->sink_may_leave)
+		return FLOW_ENDED;
+	outcome_set(outcome, OUTCOME_PEER_LEFT, SIDE_SINK, EPIPE,
+	    flow->sink.name);
+	return FLOW_FAILED;
+}
+
+static enum flow_step
+source_at_end(struct flow *flow, const char *how)
+{
+	trace_event("%s: %s after %ju bytes", trace_safe(flow->source.name),
+	    how, (uintmax_t)flow->bytes_in);
+	flow_set_state(flow, FLOW_DRAINING);
+	return FLOW_MOVED;
+}
+
+static enum flow_step
+move_failed(struct flow *flow, const struct move *move,
+    struct outcome *outcome)
+{
+	if (move->side == SIDE_SINK && is_hang_up(move->errnum)) {
+		/* Nobody reads, but nothing was left to be read either. */
+		if (flow->state == FLOW_OPEN && flow_held(flow) == 0 &&
+		    at_eof(&flow->source))
+			return source_at_end(flow, "end of file");
+		return sink_left(flow, outcome);
+	}
+	outcome_set(outcome, OUTCOME_ERROR, move->side, move->errnum,
+	    move->side == SIDE_SINK ? flow->sink.name : flow->source.name);
+	return FLOW_FAILED;
+}
+
+/*
+ * Blocked: by which side?  Where the transport cannot tell, the same side as
+ * last time after something moved, and the other one if that was wrong; so
+ * that the loop polls once more at the most.
+ */
+static void
+guess_side(struct flow *flow, enum side side)
+{
+	if (side != SIDE_NONE)
+		flow->wait_side = side;
+	else if (!flow->moved)
+		flow->wait_side = flow->wait_side == SIDE_SOURCE ?
+		    SIDE_SINK : SIDE_SOURCE;
+	flow->moved = false;
+}
+
+/* -n: a wait that nobody asked for ends the flow. */
+static enum flow_step
+blocked_now(struct flow *flow, enum side side, struct outcome *outcome)
+{
+	if (side == SIDE_NONE)
+		side = (endpoint_ready(&flow->source, POLLIN, 0) & POLLIN) ?
+		    SIDE_SINK : SIDE_SOURCE;
+	flow->wait_side = side;
+	if (side == SIDE_SOURCE && flow->source_now)
+		return source_at_end(flow, "nothing more queued");
+	if (side == SIDE_SOURCE || !flow->sink_now)
+		return FLOW_BLOCKED;
+	outcome->bytes = flow->bytes_out;
+	discard_held(flow);
+	over(flow, FLOW_BROKEN);
+	outcome_set(outcome, OUTCOME_WOULD_BLOCK, SIDE_SINK, EAGAIN,
+	    flow->sink.name);
+	return FLOW_FAILED;
+}
+
+static enum flow_step
+blocked(struct flow *flow, enum side side, struct outcome *outcome)
+{
+	enum flow_step step = FLOW_BLOCKED;
+
+	if (flow->sink_gone)
+		return sink_left(flow, outcome);
+	guess_side(flow, side);
+	if (flow->source_now || flow->sink_now)
+		step = blocked_now(flow, side, outcome);
+	if (step == FLOW_BLOCKED)
+		flow->runnable = false;
+	return step;
+}
+
+static enum flow_step
+pull(struct flow *flow, struct outcome *outcome)
+{
+	uint64_t left = flow->limit - flow->bytes_in;
+	size_t max = left < SIZE_MAX ? (size_t)left : SIZE_MAX;
+	struct move move = { 0 };
+	enum move_result result;
+
+	if (left == 0)
+		return source_at_end(flow, "limit reached");
+	result = flow->transport->pull(flow, max, &move);
+	account(flow, &move);
+	switch (result) {
+	case MOVE_SOME:
+		return FLOW_MOVED;
+	case MOVE_BLOCKED:
+		return blocked(flow, move.side, outcome);
+	case MOVE_END:
+		/* Before the first writer it looks the same as EOF. */
+		if (flow->state == FLOW_WAITING)
+			return blocked(flow, SIDE_SOURCE, outcome);
+		return source_at_end(flow, "end of file");
+	case MOVE_REFUSED:
+		trace_debug(TRACE_FLOW, "%s -> %s: %s refused: %s",
+		    trace_safe(flow->source.name), trace_safe(flow->sink.name),
+		    flow->transport->name, strerror(errno));
+		if (use_transport(flow, &transport_copy) == 0)
+			return FLOW_MOVED;
+		outcome_set(outcome, OUTCOME_ERROR, SIDE_NONE, errno, NULL);
+		return FLOW_FAILED;
+	case MOVE_FAILED:
+		break;
+	}
+	return move_failed(flow, &move, outcome);
+}
+
+/* The source ended and nothing is held: is there another one? */
+static enum flow_step
+next_or_over(struct flow *flow, struct outcome *outcome)
+{
+	int more = 0;
+
+	if (flow->source_ended != NULL && flow->bytes_in < flow->limit)
+		more = flow->source_ended(flow, outcome);
+	if (more == -1)
+		return FLOW_FAILED;
+	if (more == 1)
+		return FLOW_MOVED;
+	return over(flow, FLOW_CLOSED);
+}
+
+enum flow_step
+flow_step(struct flow *flow, struct outcome *outcome)
+{
+	struct move move = { 0 };
+
+	/* What is held goes first. */
+	if (flow_held(flow) > 0) {
+		switch (flow->transport->push(flow, &move)) {
+		case MOVE_SOME:
+			account(flow, &move);
+			return FLOW_MOVED;
+		case MOVE_BLOCKED:
+			return blocked(flow, SIDE_SINK, outcome);
+		case MOVE_REFUSED:
+		case MOVE_FAILED:
+			return move_failed(flow, &move, outcome);
+		case MOVE_END:		/* a record that is not complete */
+			break;
+		}
+	}
+	if (flow->state == FLOW_DRAINING)
+		return next_or_over(flow, outcome);
+	return pull(flow, outcome);
+}
+
+static int
+set_end_capacity(struct endpoint *ep, size_t size)
+{
+	int max;
+
+	if (ep->kind != ENDPOINT_PIPE)
+		return 0;
+	if (size < SIZE_MAX)
+		return fcntl(ep->fd, F_SETPIPE_SZ, (int)size) == -1 ? -1 : 0;
+	/* As much as is granted: down from the most that Linux allows. */
+	for (max = 1 << 30; max >= (int)CAPACITY_FIRST; max >>= 1)
+		if (endpoint_raise_capacity(ep, (size_t)max) == 0)
+			break;
+	return 0;
+}
+
+int
+flow_set_capacity(struct flow *flow, size_t size,
+    const struct endpoint **refused)
+{
+	*refused = NULL;
+	if (set_end_capacity(&flow->source, size) == -1)
+		*refused = &flow->source;
+	if (set_end_capacity(&flow->sink, size) == -1)
+		*refused = &flow->sink;
+	return *refused == NULL ? 0 : -1;
+}
+
+int
+flow_finish(struct flow *flow)
+{
+	int result;
+
+	stop_watching(flow);
+	endpoint_finish(&flow->source);
+	result = endpoint_finish(&flow->sink);
+	buffer_free(flow->buffer);
+	flow->buffer = NULL;
+	return result;
+}

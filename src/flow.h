@@ -1,0 +1,131 @@
+/*
+ * flow - one direction: one source, one sink, and what became of the bytes.
+ *
+ *	WAITING -> OPEN -> DRAINING -> CLOSED
+ *	   ^        |          |
+ *	   +--------+----------+	(the next source, or the next writer)
+ *	        BROKEN  <- OPEN, DRAINING, WAITING
+ *
+ * Bytes are counted here and nowhere else.  At every moment
+ * bytes_in == bytes_out + held + discarded.
+ */
+#ifndef FLOW_H
+#define FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "endpoint.h"
+#include "limit.h"
+#include "status.h"
+
+enum flow_state {
+	FLOW_WAITING,		/* nobody has the source's other end yet */
+	FLOW_OPEN,
+	FLOW_DRAINING,		/* the source ended, bytes may be held */
+	FLOW_CLOSED,
+	FLOW_BROKEN		/* the sink takes no more */
+};
+
+#define FLOW_NO_LIMIT	UINT64_MAX
+
+struct buffer;
+struct transport;
+
+struct flow {
+	/* Set up by the command, before flow_start(). */
+	struct endpoint	 source;	/* kind ENDPOINT_NONE: held bytes */
+	struct endpoint	 sink;
+	uint64_t	 limit;		/* bytes to take from the source */
+	bool		 no_splice;	/* copy through memory */
+	bool		 keep_capacity;	/* leave the pipes as they are */
+	bool		 source_now;	/* an empty source is at its end: -n */
+	bool		 sink_now;	/* a full sink is an outcome: -n */
+	bool		 whole_records;	/* one write(2) for each record */
+	unsigned char	 delimiter;	/* of these records */
+	bool		 sink_may_leave;	/* its leaving is no failure */
+	/*
+	 * When all is delivered and the source is at its end: put the next
+	 * source in place by flow_next_source(), or bytes by flow_hold(),
+	 * and return 1; 0 when there is no more; -1 with the outcome.
+	 */
+	int		(*source_ended)(struct flow *, struct outcome *);
+	void		*arg;		/* for source_ended */
+
+	/* Run by flow.c; others only read. */
+	enum flow_state	 state;
+	const struct transport *transport;
+	struct buffer	*buffer;	/* copy's ring; owned */
+	bool		 copied;	/* memory was on the way at least once */
+	bool		 raised, raised_more;	/* the capacities */
+	bool		 runnable;	/* worth a step */
+	bool		 sink_gone;	/* poll(2) saw the last reader leave */
+	enum side	 wait_side;	/* the side that blocks it */
+	bool		 moved;		/* since it was last blocked */
+	int		 watch_fd;	/* fifo_watch() while WAITING, or -1 */
+	int64_t		 waiting_since;	/* for the present peer */
+	int64_t		 moved_at;	/* the last byte or peer */
+	int64_t		 started_at, ended_at;
+	uint64_t	 bytes_in, bytes_out, discarded;
+	int64_t		 wait_source_ns, wait_sink_ns;	/* blocked so long */
+};
+
+enum flow_step {
+	FLOW_MOVED,		/* try again */
+	FLOW_BLOCKED,		/* wait for wait_side */
+	FLOW_ENDED,		/* CLOSED, or BROKEN where that is allowed */
+	FLOW_FAILED		/* the outcome says how */
+};
+
+/* All fields to their defaults; no ends yet. */
+void	 flow_init(struct flow *);
+
+/*
+ * Ready to run: state, transport.  A source that is a FIFO opened by its
+ * name begins WAITING.  Returns 0 or -1 with errno (ENOMEM).
+ */
+int	 flow_start(struct flow *);
+
+/* Bytes that are held to be written before or instead of any source. */
+int	 flow_hold(struct flow *, const void *data, size_t n);
+
+/*
+ * The flow goes on with what is in flow->source now.  Returns 0 or -1 with
+ * errno (ENOMEM).
+ */
+int	 flow_next_source(struct flow *);
+
+/* Move what can be moved now, once. */
+enum flow_step	 flow_step(struct flow *, struct outcome *);
+
+/* A writer has come. */
+void	 flow_peer_came(struct flow *);
+
+/* It was blocked for ns. */
+void	 flow_waited(struct flow *, int64_t ns);
+
+/* Whether it is CLOSED or BROKEN. */
+bool	 flow_is_over(const struct flow *);
+
+/* Bytes taken from the source and not yet accepted by the sink. */
+uint64_t	 flow_held(const struct flow *);
+
+/*
+ * Give both pipes this capacity; SIZE_MAX: as much as the system grants.
+ * Returns 0, or -1 with errno and *refused the end that refused.
+ */
+int	 flow_set_capacity(struct flow *, size_t size,
+	    const struct endpoint **refused);
+
+/*
+ * "splice" or "copy": the weaker of those that were used; "none" before
+ * flow_start().
+ */
+const char	*flow_transport_name(const struct flow *);
+const char	*flow_state_name(enum flow_state);
+
+/* Close both ends and free.  Returns 0 or -1 with the sink's errno. */
+int	 flow_finish(struct flow *);
+
+#endif

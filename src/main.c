@@ -1,0 +1,254 @@
+/*
+ * ipctool - pipes and named pipes, usable from shells and scripts.
+ *
+ * Where everything is:
+ *
+ *	main.c		the guard of 0, 1, 2; the command table; dispatch
+ *	options.c	tables of options -> getopt_long(3), --help; the common
+ *			options
+ *	cmd-*.c		one command each: its options, its ends, its run
+ *	run.c		a run of flows for a command: limits, messages, status
+ *	relay.c		the one loop: ppoll(2), signals, deadlines
+ *	flow.c		one direction: states, accounts, who failed
+ *	transport-*.c	how bytes move: splice(2), or copied through buffer.c
+ *	record.c	where a line ends
+ *	endpoint.c	one open end: what it is, capacity, closing
+ *	fifo.c		how FIFOs open, wait, reopen, vanish
+ *	child.c		commands that we run: start, reap, end
+ *	signals.c	handlers, masks, what was inherited, dying
+ *	report.c	counters as text or JSON
+ *	status.c	outcomes -> exit statuses
+ *	trace.c		--verbose, IPCTOOL_DEBUG, names made safe
+ *	deadline.c parse.c stdfds.c	time; sizes and durations; closed 0, 1, 2
+ *
+ * Everything but main.c and cmd-*.c is libipctool.a and never exits nor
+ * writes to standard output.  HACKING.md has the ideas.
+ */
+#include "config.h"
+
+#include <err.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "command.h"
+#include "compat.h"
+#include "deadline.h"
+#include "parse.h"
+#include "signals.h"
+#include "status.h"
+#include "stdfds.h"
+#include "trace.h"
+
+static const struct command *const commands[] = {
+	&cmd_pipe_relay,
+	&cmd_fifo_create,
+	&cmd_fifo_read,
+	&cmd_fifo_write,
+	&cmd_duplex,
+};
+
+static void
+print_usage(FILE *to)
+{
+	fputs("Usage: ipctool [--help | --version | --list]\n"
+	    "       ipctool COMMAND [OPTION]... [OPERAND]...\n"
+	    "       ipctool help [COMMAND]\n\n"
+	    "Commands:\n", to);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(to, "  %-12s %s\n", commands[i]->name,
+		    commands[i]->summary);
+	fputs("\n'ipctool COMMAND --help' lists a command's options, "
+	    "'ipctool help COMMAND' shows\nits manual page.\n", to);
+}
+
+static const struct command *
+find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+/*
+ * The command that a link is named after.  `make install` may have put
+ * something before or behind the name (--program-prefix, -suffix).
+ */
+static const struct command *
+find_by_link(const char *argv0)
+{
+	const char *base = strrchr(argv0, '/');
+
+	base = base == NULL ? argv0 : base + 1;
+	if (strstr(base, PACKAGE_NAME) != NULL)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strstr(base, commands[i]->name) != NULL)
+			return commands[i];
+	return NULL;
+}
+
+static int
+run_command(const struct command *command, int argc, char **argv)
+{
+	static char name[32];
+
+	/* Every message begins with it, err(3)'s and getprogname()'s users'. */
+	snprintf(name, sizeof(name), "ipctool %s", command->name);
+	setprogname(name);
+	return command->run(command, argc, argv);
+}
+
+static int
+unknown(const char *what, const char *word, const char *prefix,
+    const char *const *names)
+{
+	const char *meant = parse_suggest(word, names);
+
+	if (meant == NULL)
+		return options_usage("unknown %s '%s%s'", what, prefix,
+		    trace_safe(word));
+	return options_usage("unknown %s '%s%s'; did you mean '%s%s'?", what,
+	    prefix, trace_safe(word), prefix, meant);
+}
+
+static int
+unknown_command(const char *word)
+{
+	const char *names[ARRAY_SIZE(commands) + 2];
+	size_t n = 0;
+
+	for (; n < ARRAY_SIZE(commands); n++)
+		names[n] = commands[n]->name;
+	names[n++] = "help";
+	names[n] = NULL;
+	return unknown("command", word, "", names);
+}
+
+static int
+unknown_option(const char *word)
+{
+	static const char *const names[] = { "help", "version", "list", NULL };
+
+	if (strncmp(word, "--", 2) != 0)
+		return options_usage("invalid option '%s'", trace_safe(word));
+	return unknown("option", word + 2, "--", names);
+}
+
+/* The manual page by man(1), or --help where one of them is missing. */
+static int
+show_help(const struct command *command)
+{
+	static char script[] = "man -w \"$1\" >/dev/null 2>&1 && exec man \"$1\"";
+	static char sh[] = "sh", dash_c[] = "-c";
+	char *argv[] = { sh, dash_c, script, sh, NULL, NULL };
+	struct child child = { .argv = argv, .in = -1, .out = -1 };
+
+	argv[4] = strdup(command == NULL ? PACKAGE_NAME : command->name);
+	if (argv[4] == NULL)
+		err(STATUS_ERROR, NULL);
+	signals_start();
+	if (child_start(&child) == 0) {
+		child_wait(&child);
+		if (child.status == 0) {
+			free(argv[4]);
+			return STATUS_OK;
+		}
+	}
+	free(argv[4]);
+	if (command == NULL)
+		print_usage(stdout);
+	else
+		options_print_help(command);
+	return STATUS_OK;
+}
+
+static int
+help(int argc, char **argv)
+{
+	const struct command *command = NULL;
+
+	if (argc > 2)
+		return options_usage("help takes one command");
+	if (argc == 2 && strcmp(argv[1], PACKAGE_NAME) != 0) {
+		command = find_command(argv[1]);
+		if (command == NULL)
+			return unknown_command(argv[1]);
+	}
+	return show_help(command);
+}
+
+static int
+dispatch(int argc, char **argv)
+{
+	const struct command *command;
+	const char *word;
+
+	command = argc > 0 ? find_by_link(argv[0]) : NULL;
+	if (command != NULL)
+		return run_command(command, argc, argv);
+	if (argc < 2) {
+		print_usage(stderr);
+		return STATUS_USAGE;
+	}
+	word = argv[1];
+	command = find_command(word);
+	if (command != NULL)
+		return run_command(command, argc - 1, argv + 1);
+	if (strcmp(word, "help") == 0)
+		return help(argc - 1, argv + 1);
+	if (strcmp(word, "--help") == 0)
+		print_usage(stdout);
+	else if (strcmp(word, "--version") == 0)
+		puts(PACKAGE_STRING);
+	else if (strcmp(word, "--list") == 0)
+		for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+			puts(commands[i]->name);
+	else if (word[0] == '-')
+		return unknown_option(word);
+	else
+		return unknown_command(word);
+	if (argc > 2)
+		return options_usage("%s takes no operand", word);
+	return STATUS_OK;
+}
+
+/*
+ * What was printed has to arrive.  Descriptor 1 may be closed by now: a
+ * relay closes its sink and reports that itself.
+ */
+static int
+finish_stdout(int status)
+{
+	bool failed = ferror(stdout) != 0;
+
+	if (fflush(stdout) != 0)
+		failed = true;
+	else if (!failed && close(STDOUT_FILENO) == -1 && errno != EBADF)
+		failed = true;
+	if (!failed)
+		return status;
+	if (errno == EPIPE && signals_pipe_kills())
+		signals_condemn(SIGPIPE);
+	else
+		warn("standard output");
+	return status_join(status, STATUS_ERROR);
+}
+
+int
+main(int argc, char **argv)
+{
+	int status;
+
+	signals_early();
+	stdfds_guard();
+	setprogname(PACKAGE_NAME);
+	trace_init(deadline_now());
+	status = finish_stdout(dispatch(argc, argv));
+	signals_die();
+	return status;
+}

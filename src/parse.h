@@ -1,0 +1,35 @@
+/*
+ * parse - sizes, durations and delimiters from the command line, strictly.
+ *
+ * Each returns 0, or -1 with errno set: EINVAL for what is no such thing,
+ * ERANGE for what is too large.  Nothing is stored on failure.
+ */
+#ifndef PARSE_H
+#define PARSE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Decimal digits, then nothing, B, or one of k K M m G g T t with optional
+ * iB: powers of 1024.  At most INT64_MAX.
+ */
+int	 parse_size(const char *text, uint64_t *bytes);
+
+/*
+ * A decimal number with optional fraction, then nothing or s, m, h, d as in
+ * timeout(1), or us or ms; also inf and infinity.  In nanoseconds, rounded
+ * up; 0 means no limit.
+ */
+int	 parse_duration(const char *text, int64_t *timeout_ns);
+
+/* One byte, or one escape as vis(3) writes it: \n, \t, \0, \033. */
+int	 parse_delimiter(const char *text, unsigned char *delimiter);
+
+/*
+ * The name out of a NULL-ended list that a mistyped word most likely meant,
+ * or NULL when none is near.  Borrowed from the list.
+ */
+const char	*parse_suggest(const char *word, const char *const *names);
+
+#endif

@@ -1,0 +1,325 @@
+/*
+ * relay - the running flows: one ppoll(2) loop.
+ *
+ * Every turn derives from the states what to wait for; nothing is
+ * registered.  A flow is stepped until it is blocked, sinks before sources,
+ * and ppoll(2) follows only then.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "compat.h"
+#include "deadline.h"
+#include "fifo.h"
+#include "relay.h"
+#include "signals.h"
+#include "trace.h"
+
+/*
+ * A ppoll(2) that finds a descriptor ready delivers no signal; let them in
+ * by force so often.
+ */
+#define SIGNAL_TURNS 16
+
+/* Where no inotify is to be had, a waiting flow is looked at so often. */
+#define LOOK_NS NS_PER_SEC
+
+enum slot {
+	SLOT_SOURCE,
+	SLOT_SINK,
+	SLOT_WATCH,
+	SLOTS
+};
+
+struct relay {
+	struct flow		*flows;
+	size_t			 nflows;
+	const struct limits	*limits;
+	struct pollfd		*slots;		/* SLOTS for each flow */
+	struct outcome		*outcome;
+	int64_t			 now;
+	unsigned int		 turn;
+};
+
+static int
+handle_signals(struct relay *relay)
+{
+	if (++relay->turn % SIGNAL_TURNS == 0)
+		signals_poll();
+	if (signals_take_child() && relay->limits->reap != NULL)
+		relay->limits->reap(relay->limits->arg);
+	if (signals_take_report() && relay->limits->report != NULL)
+		relay->limits->report(relay->limits->arg);
+	if (signals_fatal() == 0)
+		return 0;
+	relay->outcome->signo = signals_fatal();
+	return outcome_set(relay->outcome, OUTCOME_SIGNAL, SIDE_NONE, 0, NULL);
+}
+
+static bool
+wants_source(const struct flow *flow)
+{
+	return (flow->state == FLOW_OPEN || flow->state == FLOW_WAITING) &&
+	    flow->wait_side == SIDE_SOURCE;
+}
+
+static bool
+wants_sink(const struct flow *flow)
+{
+	return flow->wait_side == SIDE_SINK;
+}
+
+/* The state of a flow as interest in its descriptors. */
+static void
+fill_slots(const struct flow *flow, struct pollfd *slots)
+{
+	for (int i = 0; i < SLOTS; i++)
+		slots[i] = (struct pollfd){ .fd = -1 };
+	if (flow_is_over(flow) || flow->runnable)
+		return;
+	/* An unwanted source would report POLLHUP for ever. */
+	if (wants_source(flow))
+		slots[SLOT_SOURCE] = (struct pollfd){
+			.fd = flow->source.fd, .events = POLLIN
+		};
+	/* An unwanted sink stays in: its last reader may leave. */
+	if (wants_sink(flow))
+		slots[SLOT_SINK] = (struct pollfd){
+			.fd = flow->sink.fd, .events = POLLOUT
+		};
+	else if (flow->sink.kind == ENDPOINT_PIPE && !flow->sink_gone)
+		slots[SLOT_SINK].fd = flow->sink.fd;
+	if (flow->state == FLOW_WAITING)
+		slots[SLOT_WATCH] = (struct pollfd){
+			.fd = flow->watch_fd, .events = POLLIN
+		};
+}
+
+static int
+look_at_waiting(struct relay *relay, struct flow *flow)
+{
+	enum fifo_peer peer = fifo_probe_writer(&flow->source);
+
+	if (peer == FIFO_WRITER || peer == FIFO_DATA) {
+		flow_peer_came(flow);
+		flow->runnable = true;
+		return 0;
+	}
+	if (fifo_is_gone(&flow->source))
+		return outcome_set(relay->outcome, OUTCOME_REMOVED,
+		    SIDE_SOURCE, 0, flow->source.name);
+	return 0;
+}
+
+static int
+read_slots(struct relay *relay, struct flow *flow, const struct pollfd *slots)
+{
+	short source = slots[SLOT_SOURCE].revents;
+	short sink = slots[SLOT_SINK].revents;
+
+	if (source != 0) {
+		/* Came, wrote nothing or not, and left. */
+		if ((source & POLLHUP) != 0)
+			flow_peer_came(flow);
+		flow->runnable = true;
+	}
+	if (sink != 0) {
+		if (flow->sink.kind == ENDPOINT_PIPE && (sink & POLLERR) != 0)
+			flow->sink_gone = true;
+		flow->runnable = true;
+	}
+	if (slots[SLOT_WATCH].revents != 0) {
+		fifo_watch_drain(flow->watch_fd);
+		if (flow->state == FLOW_WAITING)
+			return look_at_waiting(relay, flow);
+	}
+	return 0;
+}
+
+/*
+ * A deadline of one flow.  The open time-out counts while there is no
+ * writer; whether there is one, poll(2) cannot tell, so look.
+ */
+static int
+check_waiting(struct relay *relay, struct flow *flow, int64_t *next)
+{
+	int64_t by = deadline_after(flow->waiting_since,
+	    relay->limits->open_timeout);
+
+	if (flow->state != FLOW_WAITING || flow->runnable)
+		return 0;
+	if (flow->watch_fd == -1) {
+		flow->watch_fd = fifo_watch(&flow->source);
+		if (look_at_waiting(relay, flow) == -1)
+			return -1;
+		if (flow->state != FLOW_WAITING)
+			return 0;
+		trace_debug(TRACE_FIFO, "%s: %s", trace_safe(flow->source.name),
+		    flow->watch_fd == -1 ? "looking" : "watching");
+	}
+	if (relay->now >= by) {
+		if (look_at_waiting(relay, flow) == -1)
+			return -1;
+		if (flow->state != FLOW_WAITING)
+			return 0;
+		return outcome_set(relay->outcome, OUTCOME_OPEN_TIMEOUT,
+		    SIDE_SOURCE, 0, flow->source.name);
+	}
+	*next = deadline_min(*next, by);
+	if (flow->watch_fd == -1)
+		*next = deadline_min(*next, relay->now + LOOK_NS);
+	return 0;
+}
+
+/* The nearest deadline, or -1 when one has passed. */
+static int
+check_deadlines(struct relay *relay, int64_t *next)
+{
+	const struct limits *limits = relay->limits;
+	int64_t moved_at = -1;
+	struct flow *flow;
+
+	*next = limits->deadline;
+	if (relay->now >= limits->deadline)
+		return outcome_set(relay->outcome, OUTCOME_TOTAL_TIMEOUT,
+		    SIDE_NONE, 0, NULL);
+	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++) {
+		if (flow_is_over(flow))
+			continue;
+		if (check_waiting(relay, flow, next) == -1)
+			return -1;
+		if (flow->state != FLOW_WAITING && flow->moved_at > moved_at)
+			moved_at = flow->moved_at;
+	}
+	if (moved_at != -1 && limits->idle_timeout != 0) {
+		moved_at = deadline_after(moved_at, limits->idle_timeout);
+		if (relay->now >= moved_at)
+			return outcome_set(relay->outcome,
+			    OUTCOME_IDLE_TIMEOUT, SIDE_NONE, 0, NULL);
+		*next = deadline_min(*next, moved_at);
+	}
+	return 0;
+}
+
+static int
+wait_for_events(struct relay *relay, int64_t until)
+{
+	struct timespec ts;
+	int64_t before = relay->now;
+	struct flow *flow;
+	int n;
+
+	for (size_t i = 0; i < relay->nflows; i++)
+		fill_slots(&relay->flows[i], relay->slots + i * SLOTS);
+	n = ppoll(relay->slots, relay->nflows * SLOTS,
+	    deadline_left(until, before, &ts), signals_wait_mask());
+	if (n == -1 && errno != EINTR && errno != EAGAIN)
+		return outcome_set(relay->outcome, OUTCOME_ERROR, SIDE_NONE,
+		    errno, NULL);
+	relay->now = deadline_now();
+	for (size_t i = 0; i < relay->nflows; i++) {
+		flow = &relay->flows[i];
+		if (flow_is_over(flow) || flow->runnable)
+			continue;
+		flow_waited(flow, relay->now - before);
+		if (n > 0 && read_slots(relay, flow,
+		    relay->slots + i * SLOTS) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* The ends of a flow that is over: the peers shall know at once. */
+static int
+close_ends(struct relay *relay, struct flow *flow)
+{
+	if (flow_finish(flow) == 0)
+		return 0;
+	return outcome_set(relay->outcome, OUTCOME_ERROR, SIDE_SINK, errno,
+	    flow->sink.name);
+}
+
+/*
+ * One step of each flow that may get somewhere.  Returns -1 on failure;
+ * busy and blocked count what they say of the flows that go on.
+ */
+static int
+step_all(struct relay *relay, size_t *busy, size_t *idle)
+{
+	struct flow *flow;
+
+	*busy = *idle = 0;
+	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++) {
+		if (flow_is_over(flow))
+			continue;
+		if (!flow->runnable) {
+			++*idle;
+			continue;
+		}
+		switch (flow_step(flow, relay->outcome)) {
+		case FLOW_MOVED:
+			++*busy;
+			break;
+		case FLOW_BLOCKED:
+			++*idle;
+			break;
+		case FLOW_ENDED:
+			if (close_ends(relay, flow) == -1)
+				return -1;
+			break;
+		case FLOW_FAILED:
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+run(struct relay *relay)
+{
+	size_t busy, idle;
+	int64_t until;
+
+	for (;;) {
+		if (handle_signals(relay) == -1 ||
+		    step_all(relay, &busy, &idle) == -1)
+			return -1;
+		if (busy + idle == 0)
+			return 0;
+		relay->now = deadline_now();
+		if (check_deadlines(relay, &until) == -1)
+			return -1;
+		/* While one flow is busy, only look after the others. */
+		if (busy > 0)
+			until = relay->now;
+		if (idle > 0 && wait_for_events(relay, until) == -1)
+			return -1;
+	}
+}
+
+int
+relay_run(struct flow *flows, size_t n, const struct limits *limits,
+    struct outcome *outcome)
+{
+	struct relay relay = {
+		.flows = flows,
+		.nflows = n,
+		.limits = limits,
+		.outcome = outcome,
+		.now = deadline_now(),
+	};
+	int result;
+
+	outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
+	relay.slots = calloc(n * SLOTS, sizeof(*relay.slots));
+	if (relay.slots == NULL)
+		return outcome_set(outcome, OUTCOME_ERROR, SIDE_NONE, errno,
+		    NULL);
+	result = run(&relay);
+	free(relay.slots);
+	return result;
+}

@@ -1,0 +1,282 @@
+/*
+ * report - counters as text for people or JSON for programs.
+ */
+#include "config.h"
+
+#include <dlfcn.h>
+#include <err.h>
+#include <inttypes.h>
+#include <libsmartcols.h>
+#include <libutil.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compat.h"
+#include "deadline.h"
+#include "report.h"
+#include "trace.h"
+
+static double
+seconds(int64_t ns)
+{
+	return (double)ns / (double)NS_PER_SEC;
+}
+
+/* 1536 as 1.5 KiB. */
+static const char *
+human(uint64_t bytes, char text[16])
+{
+	if (bytes > INT64_MAX)
+		bytes = INT64_MAX;
+	if (humanize_number(text, 16, (int64_t)bytes, "B", HN_AUTOSCALE,
+	    HN_DECIMAL | HN_IEC_PREFIXES) == -1)
+		strlcpy(text, "?", 16);
+	return text;
+}
+
+static void
+flow_text(const struct flow *flow)
+{
+	warnx("%s -> %s: %" PRIu64 " in, %" PRIu64 " out, "
+	    "waited %.3f s for input, %.3f s for output",
+	    trace_safe(flow->source.name), trace_safe(flow->sink.name),
+	    flow->bytes_in, flow->bytes_out, seconds(flow->wait_source_ns),
+	    seconds(flow->wait_sink_ns));
+}
+
+static void
+stats_text(const struct report *report)
+{
+	const char *transport = NULL;
+	char size[16], rate[16];
+	uint64_t bytes = 0;
+	double elapsed = seconds(report->elapsed_ns);
+
+	if (report->nflows == 0) {
+		warnx("commands are joined directly: no bytes were counted, "
+		    "%.3f s", elapsed);
+		return;
+	}
+	for (size_t i = 0; i < report->nflows; i++) {
+		bytes += report->flows[i].bytes_out;
+		if (transport == NULL ||
+		    strcmp(flow_transport_name(&report->flows[i]), "copy") == 0)
+			transport = flow_transport_name(&report->flows[i]);
+	}
+	human(bytes, size);
+	human(elapsed > 0 ? (uint64_t)((double)bytes / elapsed) : 0, rate);
+	warnx("%" PRIu64 " bytes (%s) in %.3f s, %s/s, %s", bytes, size,
+	    elapsed, rate, transport);
+	for (size_t i = 0; i < report->nflows; i++)
+		flow_text(&report->flows[i]);
+}
+
+/*
+ * The few calls of libsmartcols(3) that a table as JSON takes.  Linked, the
+ * library would cost every run 80 us and only this one uses it.
+ */
+static struct {
+	int	(*init_debug)(int);
+	struct libscols_table *(*new_table)(void);
+	void	(*unref_table)(struct libscols_table *);
+	int	(*table_enable_json)(struct libscols_table *, int);
+	int	(*table_set_name)(struct libscols_table *, const char *);
+	int	(*table_set_stream)(struct libscols_table *, FILE *);
+	struct libscols_column *(*table_new_column)(struct libscols_table *,
+		    const char *, double, int);
+	int	(*column_set_json_type)(struct libscols_column *, int);
+	struct libscols_line *(*table_new_line)(struct libscols_table *,
+		    struct libscols_line *);
+	int	(*line_set_data)(struct libscols_line *, size_t, const char *);
+	int	(*print_table)(struct libscols_table *);
+} scols;
+
+static bool
+scols_load(void)
+{
+	static const struct {
+		const char	*name;
+		void		*call;
+	} symbols[] = {
+		{ "scols_init_debug", &scols.init_debug },
+		{ "scols_new_table", &scols.new_table },
+		{ "scols_unref_table", &scols.unref_table },
+		{ "scols_table_enable_json", &scols.table_enable_json },
+		{ "scols_table_set_name", &scols.table_set_name },
+		{ "scols_table_set_stream", &scols.table_set_stream },
+		{ "scols_table_new_column", &scols.table_new_column },
+		{ "scols_column_set_json_type", &scols.column_set_json_type },
+		{ "scols_table_new_line", &scols.table_new_line },
+		{ "scols_line_set_data", &scols.line_set_data },
+		{ "scols_print_table", &scols.print_table },
+	};
+	void *library, *symbol;
+
+	if (scols.print_table != NULL)
+		return true;
+	library = dlopen(LIBSMARTCOLS_SONAME, RTLD_NOW | RTLD_LOCAL);
+	for (size_t i = 0; library != NULL && i < ARRAY_SIZE(symbols); i++) {
+		symbol = dlsym(library, symbols[i].name);
+		if (symbol == NULL)
+			library = NULL;
+		else		/* POSIX's way from data to code, dlsym(3p) */
+			memcpy(symbols[i].call, &symbol, sizeof(symbol));
+	}
+	if (library != NULL)
+		return true;
+	scols.print_table = NULL;
+	warnx("no JSON: %s", dlerror());
+	return false;
+}
+
+/* One row of JSON: cells are added in the order of the columns. */
+struct json {
+	struct libscols_table	*table;
+	struct libscols_line	*line;
+	size_t			 column;
+	size_t			 columns;
+};
+
+static bool
+json_begin(struct json *json)
+{
+	memset(json, 0, sizeof(*json));
+	if (!scols_load())
+		return false;
+	json->table = scols.new_table();
+	if (json->table == NULL) {
+		warn("no JSON");
+		return false;
+	}
+	scols.table_enable_json(json->table, 1);
+	scols.table_set_name(json->table, "stats");
+	scols.table_set_stream(json->table, stderr);
+	return true;
+}
+
+static void
+json_line(struct json *json)
+{
+	json->line = NULL;
+	json->column = 0;
+}
+
+/* Add a cell; the first line defines the columns. */
+static void
+json_cell(struct json *json, const char *name, int type, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void
+json_cell(struct json *json, const char *name, int type, const char *fmt, ...)
+{
+	struct libscols_column *column;
+	char text[512];
+	va_list ap;
+
+	if (json->line == NULL && json->columns > 0)
+		json->line = scols.table_new_line(json->table, NULL);
+	if (json->column == json->columns) {
+		column = scols.table_new_column(json->table, name, 0, 0);
+		if (column != NULL)
+			scols.column_set_json_type(column, type);
+		json->columns++;
+	}
+	/* A table has to have a column before it takes a line. */
+	if (json->line == NULL)
+		json->line = scols.table_new_line(json->table, NULL);
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (json->line != NULL)
+		scols.line_set_data(json->line, json->column, text);
+	json->column++;
+}
+
+static void
+json_end(struct json *json)
+{
+	if (scols.print_table(json->table) != 0)
+		warnx("no JSON");
+	fputc('\n', stderr);
+	scols.unref_table(json->table);
+}
+
+static void
+json_common(struct json *json, const struct report *report)
+{
+	json_cell(json, "seconds", SCOLS_JSON_NUMBER, "%.6f",
+	    seconds(report->elapsed_ns));
+	if (report->status != REPORT_STATUS_NONE)
+		json_cell(json, "status", SCOLS_JSON_NUMBER, "%d",
+		    report->status);
+}
+
+static void
+json_flow(struct json *json, const struct report *report,
+    const struct flow *flow)
+{
+	json_line(json);
+	json_cell(json, "command", SCOLS_JSON_STRING, "%s", report->command);
+	json_cell(json, "source", SCOLS_JSON_STRING, "%s",
+	    trace_safe(flow->source.name));
+	json_cell(json, "sink", SCOLS_JSON_STRING, "%s",
+	    trace_safe(flow->sink.name));
+	json_cell(json, "transport", SCOLS_JSON_STRING, "%s",
+	    flow_transport_name(flow));
+	json_cell(json, "bytes_in", SCOLS_JSON_NUMBER, "%" PRIu64,
+	    flow->bytes_in);
+	json_cell(json, "bytes_out", SCOLS_JSON_NUMBER, "%" PRIu64,
+	    flow->bytes_out);
+	json_cell(json, "wait_source_seconds", SCOLS_JSON_NUMBER, "%.6f",
+	    seconds(flow->wait_source_ns));
+	json_cell(json, "wait_sink_seconds", SCOLS_JSON_NUMBER, "%.6f",
+	    seconds(flow->wait_sink_ns));
+	json_common(json, report);
+}
+
+static bool
+stats_json(const struct report *report)
+{
+	struct json json;
+
+	if (!json_begin(&json))
+		return false;
+	for (size_t i = 0; i < report->nflows; i++)
+		json_flow(&json, report, &report->flows[i]);
+	if (report->nflows == 0) {
+		json_cell(&json, "command", SCOLS_JSON_STRING, "%s",
+		    report->command);
+		json_cell(&json, "transport", SCOLS_JSON_STRING, "direct");
+		json_common(&json, report);
+	}
+	json_end(&json);
+	return true;
+}
+
+void
+report_stats(const struct report *report, enum stats_form form)
+{
+	if (form != STATS_JSON || !stats_json(report))
+		stats_text(report);
+}
+
+void
+report_created(const struct report *report, enum stats_form form,
+    unsigned int created, unsigned int existed)
+{
+	struct json json;
+
+	if (form != STATS_JSON || !json_begin(&json)) {
+		warnx("%u created, %u existed, %.3f s", created, existed,
+		    seconds(report->elapsed_ns));
+		return;
+	}
+	json_cell(&json, "command", SCOLS_JSON_STRING, "%s", report->command);
+	json_cell(&json, "created", SCOLS_JSON_NUMBER, "%u", created);
+	json_cell(&json, "existed", SCOLS_JSON_NUMBER, "%u", existed);
+	json_common(&json, report);
+	json_end(&json);
+}

@@ -1,0 +1,226 @@
+/*
+ * run - one run of flows on behalf of a command.
+ */
+#include "config.h"
+
+#include <ctype.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "deadline.h"
+#include "relay.h"
+#include "report.h"
+#include "run.h"
+#include "signals.h"
+#include "trace.h"
+
+static void
+print_stats(const struct run *run, enum stats_form form, int status)
+{
+	struct report report = {
+		.command = run->command->name,
+		.flows = run->flows,
+		.nflows = run->nflows,
+		.elapsed_ns = deadline_now() - run->started_at,
+		.status = status,
+	};
+
+	report_stats(&report, form);
+}
+
+/* SIGUSR1: as text, unless JSON was asked for. */
+static void
+report_now(void *arg)
+{
+	const struct run *run = arg;
+
+	print_stats(run, run->common->stats == STATS_JSON ? STATS_JSON :
+	    STATS_TEXT, REPORT_STATUS_NONE);
+}
+
+void
+run_init(struct run *run, const struct options *options, struct flow *flows,
+    size_t nflows)
+{
+	const struct common_options *common = &options->common;
+
+	memset(run, 0, sizeof(*run));
+	run->command = options->command;
+	run->common = common;
+	run->flows = flows;
+	run->nflows = nflows;
+	for (size_t i = 0; i < nflows; i++)
+		flow_init(&flows[i]);
+	run->started_at = trace_start();
+	run->limits = (struct limits){
+		.nonblock = common->nonblock,
+		.open_timeout = common->open_timeout,
+		.idle_timeout = common->idle_timeout,
+		.deadline = deadline_after(run->started_at, common->timeout),
+		.report = report_now,
+		.arg = run,
+	};
+	trace_set_verbose(common->verbose);
+	signals_start();
+}
+
+void
+run_stats(const struct run *run, int status)
+{
+	if (run->common->stats != STATS_NONE)
+		print_stats(run, run->common->stats, status);
+}
+
+static int
+take_standard(struct endpoint *ep, int fd, int access, enum side side,
+    const char *name, struct outcome *outcome)
+{
+	if (endpoint_init(ep, fd, access, name) == -1)
+		return outcome_set(outcome, OUTCOME_ERROR, side, errno, name);
+	return 0;
+}
+
+int
+run_take_stdin(struct endpoint *ep, struct outcome *outcome)
+{
+	return take_standard(ep, STDIN_FILENO, O_RDONLY, SIDE_SOURCE,
+	    "standard input", outcome);
+}
+
+int
+run_take_stdout(struct endpoint *ep, struct outcome *outcome)
+{
+	return take_standard(ep, STDOUT_FILENO, O_WRONLY, SIDE_SINK,
+	    "standard output", outcome);
+}
+
+/* A duration as the user gave it, with its unit. */
+static const char *
+duration(const char *text)
+{
+	static char buffer[64];
+	size_t length = strlen(text);
+
+	if (length == 0 || isalpha((unsigned char)text[length - 1]))
+		return text;
+	snprintf(buffer, sizeof(buffer), "%ss", text);
+	return buffer;
+}
+
+/* Of a sink that broke: our own standard output, or a peer's end? */
+static int
+explain_broken(const struct run *run, const struct outcome *outcome)
+{
+	for (size_t i = 0; i < run->nflows; i++) {
+		if (run->flows[i].sink.name != outcome->name ||
+		    !run->flows[i].sink.standard)
+			continue;
+		if (signals_pipe_kills()) {
+			signals_condemn(SIGPIPE);
+			return STATUS_SIGNAL + SIGPIPE;
+		}
+		warnx("%s: %s", trace_safe(outcome->name), strerror(EPIPE));
+		return STATUS_ERROR;
+	}
+	warnx("%s: the reader left after %" PRIu64 " byte%s",
+	    trace_safe(outcome->name), outcome->bytes,
+	    outcome->bytes == 1 ? "" : "s");
+	return STATUS_PEER_LEFT;
+}
+
+int
+run_explain(const struct run *run, const struct outcome *outcome)
+{
+	const struct common_options *common = run->common;
+	const char *peer = outcome->side == SIDE_SINK ? "reader" : "writer";
+	const char *name = trace_safe(outcome->name == NULL ? "" :
+	    outcome->name);
+
+	switch (outcome->why) {
+	case OUTCOME_DONE:
+		break;
+	case OUTCOME_SIGNAL:
+		signals_condemn(outcome->signo);
+		break;
+	case OUTCOME_PEER_LEFT:
+		return explain_broken(run, outcome);
+	case OUTCOME_ERROR:
+		warnx("%s%s%s", name, *name == '\0' ? "" : ": ",
+		    strerror(outcome->errnum));
+		break;
+	case OUTCOME_NO_PEER:
+		warnx("%s: no %s", name, peer);
+		break;
+	case OUTCOME_WOULD_BLOCK:
+		if (outcome->side == SIDE_SOURCE)
+			warnx("%s: a writer holds it, but nothing is queued",
+			    name);
+		else
+			warnx("%s: full after %" PRIu64 " byte%s", name,
+			    outcome->bytes, outcome->bytes == 1 ? "" : "s");
+		break;
+	case OUTCOME_NOT_FIFO:
+		warnx("%s: not a FIFO", name);
+		break;
+	case OUTCOME_SAME_FILE:
+		warnx("%s: input file is output file", name);
+		break;
+	case OUTCOME_REMOVED:
+		warnx("%s: removed while waiting for a %s", name, peer);
+		break;
+	case OUTCOME_OPEN_TIMEOUT:
+		warnx("%s: no %s within %s", name, peer,
+		    duration(common->open_timeout_text));
+		break;
+	case OUTCOME_IDLE_TIMEOUT:
+		warnx("nothing moved for %s (--idle-timeout)",
+		    duration(common->idle_timeout_text));
+		break;
+	case OUTCOME_TOTAL_TIMEOUT:
+		warnx("not done within %s (--timeout)",
+		    duration(common->timeout_text));
+		break;
+	}
+	return status_from_outcome(outcome);
+}
+
+/* Finish what is left; the first error of a close counts. */
+static int
+finish_flows(struct run *run, int status)
+{
+	struct flow *flow;
+
+	for (flow = run->flows; flow < run->flows + run->nflows; flow++) {
+		if (flow_finish(flow) == -1) {
+			warn("%s", trace_safe(flow->sink.name));
+			status = status_join(status, STATUS_ERROR);
+		}
+	}
+	return status;
+}
+
+int
+run_abort(struct run *run)
+{
+	return finish_flows(run, run_explain(run, &run->outcome));
+}
+
+int
+run_flows(struct run *run)
+{
+	for (size_t i = 0; i < run->nflows; i++)
+		if (flow_start(&run->flows[i]) == -1) {
+			outcome_set(&run->outcome, OUTCOME_ERROR, SIDE_NONE,
+			    errno, NULL);
+			goto out;
+		}
+	relay_run(run->flows, run->nflows, &run->limits, &run->outcome);
+out:
+	return run_abort(run);
+}

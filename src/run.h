@@ -1,0 +1,55 @@
+/*
+ * run - one run of flows on behalf of a command: limits from its options,
+ * the relay, the messages, the counters, the status.
+ */
+#ifndef RUN_H
+#define RUN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flow.h"
+#include "limit.h"
+#include "options.h"
+#include "status.h"
+
+struct run {
+	const struct command		*command;
+	const struct common_options	*common;
+	struct limits			 limits;
+	struct flow			*flows;
+	size_t				 nflows;
+	int64_t				 started_at;
+	struct outcome			 outcome;
+};
+
+/*
+ * Take signals under control and work out the limits.  The flows are
+ * borrowed; they are not started yet.
+ */
+void	 run_init(struct run *, const struct options *, struct flow *,
+	    size_t nflows);
+
+/*
+ * Run all flows, report how that ended, close all ends.  Returns the exit
+ * status; a fatal signal is left to signals_condemn().
+ */
+int	 run_flows(struct run *);
+
+/* The same for a run that failed before it began: run->outcome says how. */
+int	 run_abort(struct run *);
+
+/*
+ * One line about an outcome on standard error (none for OUTCOME_DONE, a
+ * signal, or a broken pipe that kills us), and its exit status.
+ */
+int	 run_explain(const struct run *, const struct outcome *);
+
+/* The counters at the end, if --stats was given. */
+void	 run_stats(const struct run *, int status);
+
+/* Standard input or output as an endpoint.  0, or -1 with the outcome. */
+int	 run_take_stdin(struct endpoint *, struct outcome *);
+int	 run_take_stdout(struct endpoint *, struct outcome *);
+
+#endif

@@ -1,0 +1,263 @@
+/*
+ * signals - what arrives, what was inherited, and how to die of it.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "compat.h"
+#include "deadline.h"
+#include "signals.h"
+
+/*
+ * A tick that came just before the blocking call began is lost; the next
+ * one follows so much later.  Below what a user notices, and 40 wake-ups a
+ * second only after a deadline or a fatal signal.
+ */
+#define GUARD_REPEAT_NS (25 * NS_PER_MS)
+
+enum slot {
+	SLOT_USR1,
+	SLOT_INT,
+	SLOT_TERM,
+	SLOT_HUP,
+	SLOT_CHLD,
+	SLOT_PIPE,
+	SLOTS
+};
+
+static const int numbers[SLOTS] = {
+	SIGUSR1, SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGPIPE
+};
+
+static struct sigaction inherited[SLOTS];
+static sigset_t inherited_mask, wait_mask, closed_mask;
+static bool started;
+static int condemned;
+
+static volatile sig_atomic_t fatal, report, child;
+static volatile sig_atomic_t guarded;
+static timer_t guard_timer;
+static bool guard_made;
+
+static void
+guard_arm(int64_t first_ns)
+{
+	struct itimerspec its = { 0 };
+
+	its.it_interval.tv_nsec = GUARD_REPEAT_NS;
+	its.it_value.tv_sec = (time_t)(first_ns / NS_PER_SEC);
+	its.it_value.tv_nsec = (long)(first_ns % NS_PER_SEC);
+	timer_settime(guard_timer, 0, &its, NULL);
+}
+
+static void
+handle(int signo)
+{
+	int saved = errno;
+
+	switch (signo) {
+	case SIGUSR1:
+		report = 1;
+		break;
+	case SIGCHLD:
+		child = 1;
+		break;
+	case SIGINT:
+	case SIGTERM:
+	case SIGHUP:
+		if (fatal == 0)
+			fatal = signo;
+		if (guarded)
+			guard_arm(GUARD_REPEAT_NS);
+		break;
+	default:		/* SIGNAL_TICK has done its work */
+		break;
+	}
+	errno = saved;
+}
+
+static void
+set_handler(int signo, int flags)
+{
+	struct sigaction sa;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = handle;
+	sa.sa_flags = flags;
+	sigfillset(&sa.sa_mask);
+	sigaction(signo, &sa, NULL);
+}
+
+void
+signals_early(void)
+{
+	sigset_t usr1;
+
+	sigaction(SIGUSR1, NULL, &inherited[SLOT_USR1]);
+	set_handler(SIGUSR1, SA_RESTART);
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	sigprocmask(SIG_UNBLOCK, &usr1, &inherited_mask);
+}
+
+void
+signals_start(void)
+{
+	struct sigaction ignore;
+
+	wait_mask = inherited_mask;
+	closed_mask = inherited_mask;
+	for (int i = 0; i < SLOTS; i++)
+		if (numbers[i] != SIGPIPE)
+			sigaddset(&closed_mask, numbers[i]);
+	sigaddset(&closed_mask, SIGNAL_TICK);
+	sigdelset(&wait_mask, SIGUSR1);
+	sigdelset(&wait_mask, SIGCHLD);
+	sigdelset(&wait_mask, SIGNAL_TICK);
+	sigprocmask(SIG_SETMASK, &closed_mask, NULL);
+
+	memset(&ignore, 0, sizeof(ignore));
+	ignore.sa_handler = SIG_IGN;
+	for (int i = 0; i < SLOTS; i++) {
+		if (numbers[i] == SIGUSR1) {
+			set_handler(SIGUSR1, 0);
+			continue;
+		}
+		sigaction(numbers[i], NULL, &inherited[i]);
+		if (numbers[i] == SIGPIPE)
+			sigaction(SIGPIPE, &ignore, NULL);
+		else if (numbers[i] == SIGCHLD ||
+		    inherited[i].sa_handler != SIG_IGN)
+			set_handler(numbers[i], 0);
+	}
+	started = true;
+}
+
+const sigset_t *
+signals_wait_mask(void)
+{
+	return &wait_mask;
+}
+
+void
+signals_poll(void)
+{
+	sigprocmask(SIG_SETMASK, &wait_mask, NULL);
+	sigprocmask(SIG_SETMASK, &closed_mask, NULL);
+}
+
+int
+signals_fatal(void)
+{
+	return fatal;
+}
+
+bool
+signals_take_report(void)
+{
+	bool taken = report != 0;
+
+	report = 0;
+	return taken;
+}
+
+bool
+signals_take_child(void)
+{
+	bool taken = child != 0;
+
+	child = 0;
+	return taken;
+}
+
+int
+signals_guard_begin(int64_t deadline)
+{
+	struct sigevent event;
+	int64_t now;
+
+	if (!guard_made) {
+		memset(&event, 0, sizeof(event));
+		event.sigev_notify = SIGEV_SIGNAL;
+		event.sigev_signo = SIGNAL_TICK;
+		if (timer_create(CLOCK_MONOTONIC, &event, &guard_timer) == -1)
+			return -1;
+		set_handler(SIGNAL_TICK, 0);
+		guard_made = true;
+	}
+	guarded = 1;
+	now = deadline_now();
+	if (deadline != DEADLINE_NEVER)
+		guard_arm(deadline > now ? deadline - now : 1);
+	sigprocmask(SIG_SETMASK, &wait_mask, NULL);
+	return 0;
+}
+
+void
+signals_guard_end(void)
+{
+	struct itimerspec off = { 0 };
+	int saved = errno;
+
+	sigprocmask(SIG_SETMASK, &closed_mask, NULL);
+	guarded = 0;
+	timer_settime(guard_timer, 0, &off, NULL);
+	errno = saved;
+}
+
+void
+signals_give_back(void)
+{
+	if (started)
+		for (int i = 0; i < SLOTS; i++)
+			sigaction(numbers[i], &inherited[i], NULL);
+	else
+		sigaction(SIGUSR1, &inherited[SLOT_USR1], NULL);
+	sigprocmask(SIG_SETMASK, &inherited_mask, NULL);
+}
+
+bool
+signals_pipe_kills(void)
+{
+	struct sigaction now;
+
+	if (sigismember(&inherited_mask, SIGPIPE) == 1)
+		return false;
+	if (started)
+		return inherited[SLOT_PIPE].sa_handler != SIG_IGN;
+	sigaction(SIGPIPE, NULL, &now);
+	return now.sa_handler != SIG_IGN;
+}
+
+void
+signals_condemn(int signo)
+{
+	if (condemned == 0)
+		condemned = signo;
+}
+
+void
+signals_die(void)
+{
+	struct sigaction sa;
+	sigset_t only;
+
+	if (condemned == 0)
+		return;
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = SIG_DFL;
+	sigaction(condemned, &sa, NULL);
+	sigemptyset(&only);
+	sigaddset(&only, condemned);
+	sigprocmask(SIG_UNBLOCK, &only, NULL);
+	raise(condemned);
+	_exit(128 + condemned);
+}

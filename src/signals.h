@@ -1,0 +1,74 @@
+/*
+ * signals - what arrives, what was inherited, and how to die of it.
+ *
+ * The signals that we handle are blocked but while we wait (ppoll(2), a
+ * blocking open(2)), so there is no race between a look at a flag and the
+ * wait.  Process-wide state: one set of handlers, one run.
+ */
+#ifndef SIGNALS_H
+#define SIGNALS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The first thing in main: from here on SIGUSR1 asks for a report and kills
+ * nobody, even when it was inherited as ignored or blocked.
+ */
+void	 signals_early(void);
+
+/*
+ * Handle INT, TERM and HUP (unless inherited as ignored), CHLD and USR1,
+ * ignore PIPE, and block them all outside of waits.
+ */
+void	 signals_start(void);
+
+/* The mask to wait with in ppoll(2). */
+const sigset_t	*signals_wait_mask(void);
+
+/*
+ * Let in what is pending, for a loop that is too busy to wait: a ppoll(2)
+ * that finds a descriptor ready delivers no signal.
+ */
+void	 signals_poll(void);
+
+/* The fatal signal that arrived first, or 0. */
+int	 signals_fatal(void);
+
+/* Whether SIGUSR1, or SIGCHLD, arrived since the last call. */
+bool	 signals_take_report(void);
+bool	 signals_take_child(void);
+
+/*
+ * Around a blocking call that only a signal can end, such as open(2) of a
+ * FIFO: open the mask, and interrupt the call at a deadline (deadline.h),
+ * again every 25 ms after it or after any fatal signal, in case the first
+ * interruption came just before the call began.  Returns 0, or -1 with
+ * errno of timer_create(2).
+ */
+int	 signals_guard_begin(int64_t deadline);
+void	 signals_guard_end(void);
+
+/*
+ * In a child between fork(2) and exec(3): the mask and the dispositions
+ * that we inherited.  Async-signal-safe.
+ */
+void	 signals_give_back(void);
+
+/*
+ * Whether a broken pipe at standard output kills us, as it does by default;
+ * not when SIGPIPE was inherited as ignored or blocked.
+ */
+bool	 signals_pipe_kills(void);
+
+/*
+ * Note the signal that we have to die of once everything is cleaned up; the
+ * first one counts.
+ */
+void	 signals_condemn(int signo);
+
+/* Die of the signal that was noted; returns when there is none. */
+void	 signals_die(void);
+
+#endif

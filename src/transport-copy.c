@@ -1,0 +1,147 @@
+/*
+ * transport-copy - through a ring in user space, with read and write calls.
+ *
+ * Works between ends of any kind, and never blocks where poll(2) can tell:
+ * a private description where one is to be had, else a look before each
+ * call.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "buffer.h"
+#include "compat.h"
+#include "record.h"
+#include "transport.h"
+
+/* Whether a call on ep may block, so that it needs a look before it. */
+static bool
+must_look(const struct endpoint *ep)
+{
+	return ep->kind == ENDPOINT_PIPE || ep->kind == ENDPOINT_TTY ||
+	    ep->kind == ENDPOINT_DEVICE;
+}
+
+static ssize_t
+source_read(struct endpoint *ep, struct iovec *iov, int count)
+{
+	struct msghdr msg = { 0 };
+
+	if (ep->kind == ENDPOINT_SOCKET) {
+		msg.msg_iov = iov;
+		msg.msg_iovlen = (size_t)count;
+		return recvmsg(ep->fd, &msg, MSG_DONTWAIT);
+	}
+	if (endpoint_privatize(ep))
+		return readv(ep->own_fd, iov, count);
+	if (must_look(ep) && endpoint_ready(ep, POLLIN, 0) == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return readv(ep->fd, iov, count);
+}
+
+static ssize_t
+sink_write(struct endpoint *ep, struct iovec *iov, int count)
+{
+	struct msghdr msg = { 0 };
+
+	if (ep->kind == ENDPOINT_SOCKET) {
+		msg.msg_iov = iov;
+		msg.msg_iovlen = (size_t)count;
+		return sendmsg(ep->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	if (endpoint_privatize(ep))
+		return writev(ep->own_fd, iov, count);
+	if (!must_look(ep))
+		return writev(ep->fd, iov, count);
+	if (endpoint_ready(ep, POLLOUT, 0) == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	/* A writable pipe takes PIPE_BUF bytes without blocking. */
+	if (iov->iov_len > PIPE_BUF)
+		iov->iov_len = PIPE_BUF;
+	return writev(ep->fd, iov, 1);
+}
+
+static enum move_result
+no_transfer(ssize_t n, enum side side, struct move *move)
+{
+	move->side = side;
+	if (n == 0)
+		return MOVE_END;
+	if (errno == EINTR)
+		return MOVE_SOME;
+	if (errno == EAGAIN)
+		return MOVE_BLOCKED;
+	move->errnum = errno;
+	return MOVE_FAILED;
+}
+
+static enum move_result
+pull(struct flow *flow, size_t max, struct move *move)
+{
+	struct iovec iov[2];
+	int count = buffer_space(flow->buffer, max, iov);
+	ssize_t n = source_read(&flow->source, iov, count);
+
+	if (n <= 0)
+		return no_transfer(n, SIDE_SOURCE, move);
+	move->in = (size_t)n;
+	buffer_filled(flow->buffer, move->in);
+	return MOVE_SOME;
+}
+
+/*
+ * How much of what is held may go in one call.  A record goes in a write
+ * of its own, so that up to PIPE_BUF it is atomic; one that is not complete
+ * waits, unless it is too long for that anyhow or nothing follows.
+ */
+static size_t
+push_length(const struct flow *flow)
+{
+	size_t held = buffer_held(flow->buffer), length;
+	struct iovec iov[2];
+	int count;
+
+	if (!flow->whole_records || flow->source.kind == ENDPOINT_NONE)
+		return held;
+	count = buffer_data(flow->buffer, held, iov);
+	length = record_length(iov, count, flow->delimiter);
+	if (length == 0 && (flow->state == FLOW_DRAINING || held > PIPE_BUF))
+		return held;
+	return length;
+}
+
+static enum move_result
+push(struct flow *flow, struct move *move)
+{
+	size_t length = push_length(flow);
+	struct iovec iov[2];
+	ssize_t n;
+	int count;
+
+	if (length == 0)
+		return MOVE_END;
+	count = buffer_data(flow->buffer, length, iov);
+	n = sink_write(&flow->sink, iov, count);
+	if (n == 0) {		/* write(2) must not: no endless loop */
+		errno = EIO;
+		n = -1;
+	}
+	if (n < 0)
+		return no_transfer(n, SIDE_SINK, move);
+	move->out = (size_t)n;
+	buffer_emptied(flow->buffer, move->out);
+	return MOVE_SOME;
+}
+
+const struct transport transport_copy = {
+	.name = "copy",
+	.pull = pull,
+	.push = push,
+};

@@ -1,0 +1,49 @@
+/*
+ * transport - how bytes move from the source of a flow to its sink.
+ *
+ * A transport knows nothing of options and counts nothing: it says what it
+ * moved, and flow.c does the accounts.
+ */
+#ifndef TRANSPORT_H
+#define TRANSPORT_H
+
+#include <stddef.h>
+
+#include "flow.h"
+
+enum move_result {
+	MOVE_SOME,		/* in or out says how much */
+	MOVE_BLOCKED,		/* by side; SIDE_NONE: it cannot tell */
+	MOVE_END,		/* pull: EOF; push: the record is incomplete */
+	MOVE_REFUSED,		/* this transport cannot: nothing moved */
+	MOVE_FAILED		/* by side, with errnum */
+};
+
+struct move {
+	size_t		 in;		/* taken from the source */
+	size_t		 out;		/* accepted by the sink */
+	enum side	 side;
+	int		 errnum;
+};
+
+struct transport {
+	const char	*name;
+	/* Take at most max > 0 bytes from the source. */
+	enum move_result (*pull)(struct flow *, size_t max, struct move *);
+	/*
+	 * Hand on what is held, at most a record where records count; NULL
+	 * where nothing is ever held.
+	 */
+	enum move_result (*push)(struct flow *, struct move *);
+};
+
+/* splice(2) from one end straight to the other: no byte is ever ours. */
+extern const struct transport	transport_splice;
+
+/* Through flow->buffer, with read and write calls. */
+extern const struct transport	transport_copy;
+
+/* The best transport for the kinds of the two ends. */
+const struct transport	*transport_choose(const struct flow *);
+
+#endif
