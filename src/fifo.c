@@ -34,8 +34,11 @@
 static int
 pin(const char *path, enum side side, struct stat *st, struct outcome *outcome)
 {
-	int fd = open(path, O_PATH | O_CLOEXEC);
+	int fd;
 
+	do {
+		fd = open(path, O_PATH | O_CLOEXEC);
+	} while (fd == -1 && errno == EINTR);
 	if (fd == -1)
 		return outcome_set(outcome, OUTCOME_ERROR, side, errno, path);
 	if (fstat(fd, st) == -1) {
@@ -51,27 +54,39 @@ pin(const char *path, enum side side, struct stat *st, struct outcome *outcome)
 }
 
 /*
- * Open the pinned FIFO itself, through /proc.  Without a /proc by its path,
- * and then look whether it is the same: ESTALE when it is not.
+ * Open again the FIFO that fd stands for, through /proc.  Without a /proc by
+ * its path, and then look whether it is the same: ESTALE when it is not.
  */
 static int
-open_pinned(int pinned, const struct stat *pin_st, const char *path, int flags)
+open_same(int fd, dev_t dev, ino_t ino, const char *path, int flags)
 {
-	int fd = endpoint_open_again(pinned, flags);
 	struct stat st;
+	int again;
 
-	if (fd != -1 || errno != ENOENT)
-		return fd;
-	fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
-	if (fd == -1)
+	again = endpoint_open_again(fd, flags);
+	if (again != -1 || errno != ENOENT)
+		return again;
+	again = open(path, flags | O_CLOEXEC | O_NOCTTY);
+	if (again == -1)
 		return -1;
-	if (fstat(fd, &st) == -1 || st.st_dev != pin_st->st_dev ||
-	    st.st_ino != pin_st->st_ino) {
-		close(fd);
+	if (fstat(again, &st) == -1 || st.st_dev != dev || st.st_ino != ino) {
+		close(again);
 		errno = ESTALE;
 		return -1;
 	}
-	return fd;
+	return again;
+}
+
+/* The same without waiting, so that only a signal in passing interrupts. */
+static int
+open_same_now(int fd, dev_t dev, ino_t ino, const char *path, int access)
+{
+	int again;
+
+	do {
+		again = open_same(fd, dev, ino, path, access | O_NONBLOCK);
+	} while (again == -1 && errno == EINTR);
+	return again;
 }
 
 static int
@@ -98,9 +113,7 @@ fifo_open_read(struct endpoint *ep, const char *path, struct outcome *outcome)
 	pinned = pin(path, SIDE_SOURCE, &st, outcome);
 	if (pinned == -1)
 		return -1;
-	do {
-		fd = open_pinned(pinned, &st, path, O_RDONLY | O_NONBLOCK);
-	} while (fd == -1 && errno == EINTR);
+	fd = open_same_now(pinned, st.st_dev, st.st_ino, path, O_RDONLY);
 	errnum = errno;
 	close(pinned);
 	if (fd == -1)
@@ -157,7 +170,8 @@ wait_for_reader(int pinned, const struct stat *st, const char *path,
 		/* Signals that were pending are in by now. */
 		errnum = EINTR;
 		if (signals_fatal() == 0) {
-			fd = open_pinned(pinned, st, path, O_WRONLY);
+			fd = open_same(pinned, st->st_dev, st->st_ino, path,
+			    O_WRONLY);
 			errnum = fd == -1 ? errno : 0;
 		}
 		signals_guard_end();
@@ -184,9 +198,7 @@ fifo_open_write(struct endpoint *ep, const char *path,
 	pinned = pin(path, SIDE_SINK, &st, outcome);
 	if (pinned == -1)
 		return -1;
-	do {
-		fd = open_pinned(pinned, &st, path, O_WRONLY | O_NONBLOCK);
-	} while (fd == -1 && errno == EINTR);
+	fd = open_same_now(pinned, st.st_dev, st.st_ino, path, O_WRONLY);
 	if (fd == -1 && errno != ENXIO)
 		outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno, path);
 	else if (fd == -1 && limits->nonblock)
@@ -205,11 +217,8 @@ fifo_open_write(struct endpoint *ep, const char *path,
 int
 fifo_reopen_read(struct endpoint *ep)
 {
-	int fd;
+	int fd = open_same_now(ep->fd, ep->dev, ep->ino, ep->path, O_RDONLY);
 
-	do {
-		fd = endpoint_open_again(ep->fd, O_RDONLY | O_NONBLOCK);
-	} while (fd == -1 && errno == EINTR);
 	if (fd == -1)
 		return -1;
 	trace_debug(TRACE_FIFO, "%s: new read end %d for %d",

@@ -243,29 +243,18 @@ close_ends(struct relay *relay, struct flow *flow)
 	    flow->sink.name);
 }
 
-/*
- * One step of each flow that may get somewhere.  Returns -1 on failure;
- * busy and blocked count what they say of the flows that go on.
- */
+/* One step of each flow that may get somewhere. */
 static int
-step_all(struct relay *relay, size_t *busy, size_t *idle)
+step_all(struct relay *relay)
 {
 	struct flow *flow;
 
-	*busy = *idle = 0;
 	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++) {
-		if (flow_is_over(flow))
+		if (flow_is_over(flow) || !flow->runnable)
 			continue;
-		if (!flow->runnable) {
-			++*idle;
-			continue;
-		}
 		switch (flow_step(flow, relay->outcome)) {
 		case FLOW_MOVED:
-			++*busy;
-			break;
 		case FLOW_BLOCKED:
-			++*idle;
 			break;
 		case FLOW_ENDED:
 			if (close_ends(relay, flow) == -1)
@@ -278,25 +267,43 @@ step_all(struct relay *relay, size_t *busy, size_t *idle)
 	return 0;
 }
 
+/* How many flows go on, and how many of them have to wait. */
+static size_t
+count_flows(const struct relay *relay, size_t *waiting)
+{
+	const struct flow *flow;
+	size_t going = 0;
+
+	*waiting = 0;
+	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++) {
+		if (flow_is_over(flow))
+			continue;
+		going++;
+		if (!flow->runnable)
+			++*waiting;
+	}
+	return going;
+}
+
 static int
 run(struct relay *relay)
 {
-	size_t busy, idle;
+	size_t going, waiting;
 	int64_t until;
 
 	for (;;) {
-		if (handle_signals(relay) == -1 ||
-		    step_all(relay, &busy, &idle) == -1)
+		if (handle_signals(relay) == -1 || step_all(relay) == -1)
 			return -1;
-		if (busy + idle == 0)
-			return 0;
 		relay->now = deadline_now();
 		if (check_deadlines(relay, &until) == -1)
 			return -1;
+		going = count_flows(relay, &waiting);
+		if (going == 0)
+			return 0;
 		/* While one flow is busy, only look after the others. */
-		if (busy > 0)
+		if (waiting < going)
 			until = relay->now;
-		if (idle > 0 && wait_for_events(relay, until) == -1)
+		if (waiting > 0 && wait_for_events(relay, until) == -1)
 			return -1;
 	}
 }

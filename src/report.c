@@ -19,6 +19,9 @@
 #include "report.h"
 #include "trace.h"
 
+/* Of "1.0 GiB" and its end: the size makes humanize_number(3) scale. */
+#define HUMAN_SIZE 8
+
 static double
 seconds(int64_t ns)
 {
@@ -27,13 +30,13 @@ seconds(int64_t ns)
 
 /* 1536 as 1.5 KiB. */
 static const char *
-human(uint64_t bytes, char text[16])
+human(uint64_t bytes, char text[HUMAN_SIZE])
 {
 	if (bytes > INT64_MAX)
 		bytes = INT64_MAX;
-	if (humanize_number(text, 16, (int64_t)bytes, "B", HN_AUTOSCALE,
+	if (humanize_number(text, HUMAN_SIZE, (int64_t)bytes, "B", HN_AUTOSCALE,
 	    HN_DECIMAL | HN_IEC_PREFIXES) == -1)
-		strlcpy(text, "?", 16);
+		strlcpy(text, "?", HUMAN_SIZE);
 	return text;
 }
 
@@ -51,7 +54,7 @@ static void
 stats_text(const struct report *report)
 {
 	const char *transport = NULL;
-	char size[16], rate[16];
+	char size[HUMAN_SIZE], rate[HUMAN_SIZE];
 	uint64_t bytes = 0;
 	double elapsed = seconds(report->elapsed_ns);
 

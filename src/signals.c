@@ -85,7 +85,7 @@ handle(int signo)
 }
 
 static void
-set_handler(int signo, int flags)
+set_handler(int signo, int flags, struct sigaction *old)
 {
 	struct sigaction sa;
 
@@ -93,7 +93,7 @@ set_handler(int signo, int flags)
 	sa.sa_handler = handle;
 	sa.sa_flags = flags;
 	sigfillset(&sa.sa_mask);
-	sigaction(signo, &sa, NULL);
+	sigaction(signo, &sa, old);
 }
 
 void
@@ -101,43 +101,48 @@ signals_early(void)
 {
 	sigset_t usr1;
 
-	sigaction(SIGUSR1, NULL, &inherited[SLOT_USR1]);
-	set_handler(SIGUSR1, SA_RESTART);
+	set_handler(SIGUSR1, SA_RESTART, &inherited[SLOT_USR1]);
 	sigemptyset(&usr1);
 	sigaddset(&usr1, SIGUSR1);
 	sigprocmask(SIG_UNBLOCK, &usr1, &inherited_mask);
 }
 
+/* All of them are blocked here, so that nothing comes in between. */
+static void
+take_over(enum slot slot)
+{
+	struct sigaction ignore;
+	int signo = numbers[slot];
+
+	if (slot == SLOT_USR1) {	/* since signals_early() */
+		set_handler(signo, 0, NULL);
+	} else if (slot == SLOT_PIPE) {
+		memset(&ignore, 0, sizeof(ignore));
+		ignore.sa_handler = SIG_IGN;
+		sigaction(signo, &ignore, &inherited[slot]);
+	} else {
+		set_handler(signo, 0, &inherited[slot]);
+		/* What was ignored stays ignored; but we need SIGCHLD. */
+		if (slot != SLOT_CHLD && inherited[slot].sa_handler == SIG_IGN)
+			sigaction(signo, &inherited[slot], NULL);
+	}
+}
+
 void
 signals_start(void)
 {
-	struct sigaction ignore;
-
 	wait_mask = inherited_mask;
 	closed_mask = inherited_mask;
 	for (int i = 0; i < SLOTS; i++)
-		if (numbers[i] != SIGPIPE)
+		if (i != SLOT_PIPE)
 			sigaddset(&closed_mask, numbers[i]);
 	sigaddset(&closed_mask, SIGNAL_TICK);
 	sigdelset(&wait_mask, SIGUSR1);
 	sigdelset(&wait_mask, SIGCHLD);
 	sigdelset(&wait_mask, SIGNAL_TICK);
 	sigprocmask(SIG_SETMASK, &closed_mask, NULL);
-
-	memset(&ignore, 0, sizeof(ignore));
-	ignore.sa_handler = SIG_IGN;
-	for (int i = 0; i < SLOTS; i++) {
-		if (numbers[i] == SIGUSR1) {
-			set_handler(SIGUSR1, 0);
-			continue;
-		}
-		sigaction(numbers[i], NULL, &inherited[i]);
-		if (numbers[i] == SIGPIPE)
-			sigaction(SIGPIPE, &ignore, NULL);
-		else if (numbers[i] == SIGCHLD ||
-		    inherited[i].sa_handler != SIG_IGN)
-			set_handler(numbers[i], 0);
-	}
+	for (int i = 0; i < SLOTS; i++)
+		take_over(i);
 	started = true;
 }
 
@@ -190,7 +195,7 @@ signals_guard_begin(int64_t deadline)
 		event.sigev_signo = SIGNAL_TICK;
 		if (timer_create(CLOCK_MONOTONIC, &event, &guard_timer) == -1)
 			return -1;
-		set_handler(SIGNAL_TICK, 0);
+		set_handler(SIGNAL_TICK, 0, NULL);
 		guard_made = true;
 	}
 	guarded = 1;

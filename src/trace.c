@@ -19,7 +19,6 @@
 
 static int64_t start_ns;
 static unsigned int topics;
-static bool verbose;
 
 static const struct {
 	const char	*name;
@@ -29,7 +28,7 @@ static const struct {
 	{ "flow", TRACE_FLOW },
 	{ "fifo", TRACE_FIFO },
 	{ "child", TRACE_CHILD },
-	{ "all", ~0U },
+	{ "all", TRACE_RELAY | TRACE_FLOW | TRACE_FIFO | TRACE_CHILD },
 };
 
 void
@@ -58,49 +57,34 @@ trace_start(void)
 void
 trace_set_verbose(bool on)
 {
-	verbose = on;
+	if (on)
+		topics |= TRACE_VERBOSE;
+	else
+		topics &= ~(unsigned int)TRACE_VERBOSE;
 }
 
-/* One write(2) a line, so that lines of several processes do not mix. */
-static void
-print_line(const char *tag, const char *fmt, va_list ap)
+bool
+trace_wants(enum trace_topic topic)
+{
+	return (topics & topic) != 0;
+}
+
+/* One call of stdio a line, so that lines of several processes do not mix. */
+void
+trace_print(const char *tag, const char *fmt, ...)
 {
 	int64_t now = deadline_now() - start_ns;
-	char line[1024];
-	int used, more, saved = errno;
+	int saved = errno;
+	char text[1024];
+	va_list ap;
 
-	used = snprintf(line, sizeof(line), "%s: %s%" PRId64 ".%06" PRId64 "s ",
-	    getprogname(), tag, now / NS_PER_SEC, now % NS_PER_SEC / 1000);
-	if (used < 0 || (size_t)used >= sizeof(line))
-		return;
-	more = vsnprintf(line + used, sizeof(line) - (size_t)used, fmt, ap);
-	if (more >= 0)
-		fprintf(stderr, "%s\n", line);
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "%s: %s%" PRId64 ".%06" PRId64 "s %s\n",
+	    getprogname(), tag, now / NS_PER_SEC, now % NS_PER_SEC / 1000,
+	    text);
 	errno = saved;
-}
-
-void
-trace_event(const char *fmt, ...)
-{
-	va_list ap;
-
-	if (!verbose)
-		return;
-	va_start(ap, fmt);
-	print_line("", fmt, ap);
-	va_end(ap);
-}
-
-void
-trace_debug(enum trace_topic topic, const char *fmt, ...)
-{
-	va_list ap;
-
-	if ((topics & topic) == 0)
-		return;
-	va_start(ap, fmt);
-	print_line("debug: ", fmt, ap);
-	va_end(ap);
 }
 
 const char *

@@ -12,7 +12,8 @@ enum trace_topic {
 	TRACE_RELAY = 1,
 	TRACE_FLOW = 2,
 	TRACE_FIFO = 4,
-	TRACE_CHILD = 8
+	TRACE_CHILD = 8,
+	TRACE_VERBOSE = 16
 };
 
 /* Read IPCTOOL_DEBUG; times count from start_ns, see deadline.h. */
@@ -24,12 +25,25 @@ int64_t	 trace_start(void);
 /* Switch the --verbose lines on. */
 void	 trace_set_verbose(bool);
 
-/* One line for the user, with its time; nothing unless --verbose. */
-void	 trace_event(const char *fmt, ...)
-	    __attribute__((format(printf, 1, 2)));
+/*
+ * One line for the user, with its time; nothing unless --verbose.  As a
+ * macro, so that the arguments cost nothing then.
+ */
+#define trace_event(...) \
+	do { \
+		if (trace_wants(TRACE_VERBOSE)) \
+			trace_print("", __VA_ARGS__); \
+	} while (0)
 
 /* One line for a developer; nothing unless the topic was asked for. */
-void	 trace_debug(enum trace_topic, const char *fmt, ...)
+#define trace_debug(topic, ...) \
+	do { \
+		if (trace_wants(topic)) \
+			trace_print("debug: ", __VA_ARGS__); \
+	} while (0)
+
+bool	 trace_wants(enum trace_topic);
+void	 trace_print(const char *tag, const char *fmt, ...)
 	    __attribute__((format(printf, 2, 3)));
 
 /*
