@@ -20,7 +20,7 @@
 #include "stdfds.h"
 #include "trace.h"
 
-#define GRACE_NS (2 * NS_PER_SEC)	/* from TERM to KILL, cli.md's 2 s */
+#define GRACE_NS (2 * NS_PER_SEC)	/* from TERM to KILL */
 
 /*
  * Put fd, which is above 2, at number to.  -1 leaves what we inherited,
@@ -110,7 +110,6 @@ child_start(struct child *child)
 		return start_failed(child, errno == ENOENT || errno == ENOTDIR ?
 		    STATUS_NOT_FOUND : STATUS_CANNOT_EXEC);
 	}
-	child->started = true;
 	trace_event("%s: started, process %d", trace_safe(child->argv[0]),
 	    (int)child->pid);
 	return 0;
@@ -135,8 +134,9 @@ void
 child_wait(struct child *child)
 {
 	int wstatus = 0;
+	pid_t got = reap_one(child->pid, &wstatus, 0);
 
-	note_end(child, reap_one(child->pid, &wstatus, 0), wstatus);
+	note_end(child, got, wstatus);
 }
 
 size_t
@@ -168,7 +168,6 @@ signal_all(struct child *children, size_t n, int signo)
 			continue;
 		trace_debug(TRACE_CHILD, "signal %d to process %d", signo,
 		    (int)children[i].pid);
-		children[i].ended = true;
 		kill(children[i].pid, signo);
 		/* A stopped process acts on TERM only once it goes on. */
 		kill(children[i].pid, SIGCONT);

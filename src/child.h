@@ -4,7 +4,6 @@
 #ifndef CHILD_H
 #define CHILD_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -13,8 +12,6 @@ struct child {
 	pid_t		 pid;		/* 0: not running (any more) */
 	char		**argv;		/* borrowed, NULL-ended */
 	int		 in, out;	/* what it gets as 0 and 1; -1: ours */
-	bool		 started;
-	bool		 ended;		/* we ended it: its status is ours */
 	int		 status;	/* exit status, 128 + N for a signal */
 	int64_t		 ended_ns;	/* when it was reaped, deadline.h */
 };

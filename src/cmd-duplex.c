@@ -19,6 +19,7 @@
 #include "run.h"
 #include "signals.h"
 #include "status.h"
+#include "stdfds.h"
 #include "trace.h"
 
 #define SEPARATOR "::"
@@ -219,10 +220,15 @@ reap(void *arg)
 	child_reap(duplex->children, duplex->nchildren);
 }
 
-/* Wait for the commands; a signal or --timeout ends the wait. */
+/*
+ * Wait for the commands; a signal, --timeout, or --idle-timeout from here
+ * on, since all that could move has ended, ends the wait.
+ */
 static int
 wait_all(struct duplex *duplex)
 {
+	int64_t idle = deadline_after(deadline_now(),
+	    duplex->run.limits.idle_timeout);
 	const struct limits *limits = &duplex->run.limits;
 	struct outcome *outcome = &duplex->run.outcome;
 	struct timespec ts;
@@ -244,13 +250,18 @@ wait_all(struct duplex *duplex)
 			    0, NULL);
 			break;
 		}
-		ppoll(NULL, 0, deadline_left(limits->deadline, now, &ts),
-		    signals_wait_mask());
+		if (now >= idle) {
+			outcome_set(outcome, OUTCOME_IDLE_TIMEOUT, SIDE_NONE,
+			    0, NULL);
+			break;
+		}
+		ppoll(NULL, 0, deadline_left(deadline_min(limits->deadline,
+		    idle), now, &ts), signals_wait_mask());
 	}
 	return run_explain(&duplex->run, outcome);
 }
 
-/* Of the commands that failed by themselves, the first in time. */
+/* Of the commands that have failed, the first in time. */
 static int
 first_failure(const struct duplex *duplex)
 {
@@ -258,7 +269,7 @@ first_failure(const struct duplex *duplex)
 
 	for (child = duplex->children;
 	    child < duplex->children + duplex->nchildren; child++) {
-		if (!child->started || child->ended || child->status == 0)
+		if (child->pid != 0 || child->status == 0)
 			continue;
 		if (first == NULL || child->ended_ns < first->ended_ns)
 			first = child;
@@ -266,10 +277,23 @@ first_failure(const struct duplex *duplex)
 	return first == NULL ? STATUS_OK : first->status;
 }
 
+/*
+ * Joined directly to us, a command has our input and output; that it has
+ * closed them is seen outside only if we have not got them, too.
+ */
+static void
+drop_our_ends(const struct duplex *duplex)
+{
+	if (duplex->nchildren == SIDES)
+		return;
+	stdfds_drop(STDIN_FILENO);
+	stdfds_drop(STDOUT_FILENO);
+}
+
 static int
 run_sides(struct duplex *duplex, bool relayed)
 {
-	int status;
+	int status, failure;
 
 	if ((relayed ? join_by_relay(duplex) : join_directly(duplex)) == -1) {
 		warn("pipe");
@@ -278,18 +302,21 @@ run_sides(struct duplex *duplex, bool relayed)
 	}
 	status = start_all(duplex);
 	close_children_ends(duplex);
-	if (status == STATUS_OK && relayed)
+	if (status != STATUS_OK) {
+		child_end_all(duplex->children, duplex->nchildren);
+		return status;
+	}
+	if (relayed)
 		status = relay_sides(duplex);
+	else
+		drop_our_ends(duplex);
 	if (status == STATUS_OK)
 		status = wait_all(duplex);
-	if (status != STATUS_OK)
-		child_end_all(duplex->children, duplex->nchildren);
-	for (int i = 0; i < SIDES; i++) {
-		close_fd(&duplex->sides[i].from);
-		close_fd(&duplex->sides[i].to);
-	}
-	/* What a command said of itself came before what we did to it. */
-	return status == STATUS_OK ? first_failure(duplex) : status;
+	child_reap(duplex->children, duplex->nchildren);
+	failure = first_failure(duplex);
+	child_end_all(duplex->children, duplex->nchildren);
+	/* A command that failed by itself did so before we ended the rest. */
+	return status_join(failure, status);
 }
 
 static int

@@ -139,19 +139,25 @@ set_capacity(struct flow *flow, const struct pipe_relay_options *opt)
 }
 
 /* As cat(1) does: what cannot be read is reported and passed over. */
+static void
+pass_over(struct flow *flow, const struct outcome *why)
+{
+	struct pipe_relay_options *opt = flow->arg;
+
+	opt->status = status_join(opt->status, run_explain(opt->run, why));
+}
+
 static int
 next_input(struct flow *flow, struct outcome *outcome)
 {
 	struct pipe_relay_options *opt = flow->arg;
-	struct outcome skipped;
-	int status;
+	struct outcome why;
 
 	while (opt->next < opt->ninputs) {
 		endpoint_finish(&flow->source);
 		if (open_input(flow, opt->run, opt->inputs[opt->next++],
-		    &skipped) == -1) {
-			status = run_explain(opt->run, &skipped);
-			opt->status = status_join(opt->status, status);
+		    &why) == -1) {
+			pass_over(flow, &why);
 			continue;
 		}
 		flow->source_now = opt->run->limits.nonblock &&
@@ -165,28 +171,49 @@ next_input(struct flow *flow, struct outcome *outcome)
 	return 0;
 }
 
-/* The input, if any, that is the file at the output: it would feed itself. */
-static const char *
-find_same_file(const struct flow *flow, const struct pipe_relay_options *opt)
+/*
+ * Whether a file that is the sink, too, has bytes to be read from offset on:
+ * they would feed the flow for ever.  As cat(1) does, one that has none is
+ * let pass.
+ */
+static bool
+feeds_itself(const struct flow *flow, const struct stat *st, off_t offset)
 {
-	const char *name;
+	return st->st_dev == flow->sink.dev && st->st_ino == flow->sink.ino &&
+	    offset < st->st_size;
+}
+
+static bool
+stdin_feeds_itself(const struct flow *flow)
+{
 	struct stat st;
-	int result;
+
+	return fstat(STDIN_FILENO, &st) == 0 &&
+	    feeds_itself(flow, &st, lseek(STDIN_FILENO, 0, SEEK_CUR));
+}
+
+/* No input may be the file at the output. */
+static int
+refuse_same_file(const struct flow *flow, const struct pipe_relay_options *opt,
+    struct outcome *outcome)
+{
+	const char *name = NULL;
+	struct stat st;
 
 	if (flow->sink.kind != ENDPOINT_FILE)
-		return NULL;
-	if (opt->ninputs == 0)
-		return endpoint_same(&flow->source, &flow->sink) ?
-		    flow->source.name : NULL;
-	for (size_t i = 0; i < opt->ninputs; i++) {
-		name = opt->inputs[i];
-		result = strcmp(name, "-") == 0 ? fstat(STDIN_FILENO, &st) :
-		    stat(name, &st);
-		if (result == 0 && st.st_dev == flow->sink.dev &&
-		    st.st_ino == flow->sink.ino)
-			return name;
+		return 0;
+	if (opt->ninputs == 0 && stdin_feeds_itself(flow))
+		name = flow->source.name;
+	for (size_t i = 0; i < opt->ninputs && name == NULL; i++) {
+		if (strcmp(opt->inputs[i], "-") == 0 ?
+		    stdin_feeds_itself(flow) :
+		    stat(opt->inputs[i], &st) == 0 &&
+		    feeds_itself(flow, &st, 0))
+			name = opt->inputs[i];
 	}
-	return NULL;
+	if (name == NULL)
+		return 0;
+	return outcome_set(outcome, OUTCOME_SAME_FILE, SIDE_SOURCE, 0, name);
 }
 
 /*
@@ -198,17 +225,14 @@ open_output_file(struct flow *flow, const struct pipe_relay_options *opt,
     struct outcome *outcome)
 {
 	int flags = O_WRONLY | (opt->append ? O_APPEND : 0);
-	const char *same;
 
 	if (open_file(&flow->sink, opt->output, flags, SIDE_SINK,
 	    outcome) == -1 && (outcome->errnum != ENOENT ||
 	    open_file(&flow->sink, opt->output, flags | O_CREAT, SIDE_SINK,
 	    outcome) == -1))
 		return -1;
-	same = find_same_file(flow, opt);
-	if (same != NULL)
-		return outcome_set(outcome, OUTCOME_SAME_FILE, SIDE_SOURCE, 0,
-		    same);
+	if (refuse_same_file(flow, opt, outcome) == -1)
+		return -1;
 	if (opt->append || flow->sink.kind != ENDPOINT_FILE ||
 	    ftruncate(flow->sink.fd, 0) == 0 || errno == EINVAL)
 		return 0;
@@ -220,13 +244,12 @@ static int
 open_output(struct flow *flow, const struct pipe_relay_options *opt,
     struct outcome *outcome)
 {
-	int fd;
+	int fd = opt->output == NULL || strcmp(opt->output, "-") == 0 ?
+	    STDOUT_FILENO : endpoint_fd_in_path(opt->output);
 
-	if (opt->output == NULL || strcmp(opt->output, "-") == 0)
-		return run_take_stdout(&flow->sink, outcome);
-	fd = endpoint_fd_in_path(opt->output);
 	if (fd == STDOUT_FILENO)
-		return run_take_stdout(&flow->sink, outcome);
+		return run_take_stdout(&flow->sink, outcome) == -1 ? -1 :
+		    refuse_same_file(flow, opt, outcome);
 	if (fd != -1)
 		return take_fd(&flow->sink, fd, O_WRONLY, opt->output,
 		    SIDE_SINK, outcome);
@@ -243,6 +266,7 @@ open_ends(struct flow *flow, struct pipe_relay_options *opt,
 	if (opt->ninputs > 0) {
 		endpoint_init_none(&flow->source, "inputs");
 		flow->source_ended = next_input;
+		flow->source_failed = pass_over;
 		flow->arg = opt;
 	} else if (run_take_stdin(&flow->source, outcome) == -1)
 		return -1;

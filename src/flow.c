@@ -136,6 +136,7 @@ begin(struct flow *flow)
 	flow->wait_side = SIDE_SOURCE;
 	flow->moved_at = now;
 	flow->waiting_since = now;
+	flow->look_at = now + NS_PER_SEC;
 }
 
 int
@@ -187,6 +188,18 @@ flow_peer_came(struct flow *flow)
 	trace_event("%s: a writer has it open", trace_safe(flow->source.name));
 	stop_watching(flow);
 	flow_set_state(flow, FLOW_OPEN);
+}
+
+bool
+flow_retry(struct flow *flow, uint64_t bytes)
+{
+	if (flow->runnable || flow->bytes_in - flow->retried_at < bytes)
+		return false;
+	flow->retried_at = flow->bytes_in;
+	flow->runnable = true;
+	/* Nothing was learned of the side that blocks it. */
+	flow->moved = true;
+	return true;
 }
 
 void
@@ -317,7 +330,11 @@ move_failed(struct flow *flow, const struct move *move,
 	}
 	outcome_set(outcome, OUTCOME_ERROR, move->side, move->errnum,
 	    move->side == SIDE_SINK ? flow->sink.name : flow->source.name);
-	return FLOW_FAILED;
+	if (move->side != SIDE_SOURCE || flow->source_failed == NULL)
+		return FLOW_FAILED;
+	flow->source_failed(flow, outcome);
+	outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
+	return source_at_end(flow, "not readable");
 }
 
 /*

@@ -44,20 +44,25 @@ struct flow {
 	bool		 sink_now;	/* a full sink is an outcome: -n */
 	bool		 whole_records;	/* one write(2) for each record */
 	unsigned char	 delimiter;	/* of these records */
-	bool		 sink_may_leave;	/* its leaving is no failure */
+	bool		 sink_may_leave; /* its leaving is no failure */
 	/*
 	 * When all is delivered and the source is at its end: put the next
 	 * source in place by flow_next_source(), or bytes by flow_hold(),
 	 * and return 1; 0 when there is no more; -1 with the outcome.
 	 */
 	int		(*source_ended)(struct flow *, struct outcome *);
-	void		*arg;		/* for source_ended */
+	/*
+	 * Where this is set, a source that cannot be read is told here and
+	 * taken as ended.
+	 */
+	void		(*source_failed)(struct flow *, const struct outcome *);
+	void		*arg;		/* for both */
 
 	/* Run by flow.c; others only read. */
 	enum flow_state	 state;
 	const struct transport *transport;
 	struct buffer	*buffer;	/* copy's ring; owned */
-	bool		 copied;	/* memory was on the way at least once */
+	bool		 copied;	/* some bytes went through memory */
 	bool		 raised, raised_more;	/* the capacities */
 	bool		 runnable;	/* worth a step */
 	bool		 sink_gone;	/* poll(2) saw the last reader leave */
@@ -65,9 +70,11 @@ struct flow {
 	bool		 moved;		/* since it was last blocked */
 	int		 watch_fd;	/* fifo_watch() while WAITING, or -1 */
 	int64_t		 waiting_since;	/* for the present peer */
+	int64_t		 look_at;	/* when relay.c looks for it */
 	int64_t		 moved_at;	/* the last byte or peer */
 	int64_t		 started_at, ended_at;
 	uint64_t	 bytes_in, bytes_out, discarded;
+	uint64_t	 retried_at;	/* bytes_in then, flow_retry() */
 	int64_t		 wait_source_ns, wait_sink_ns;	/* blocked so long */
 };
 
@@ -101,6 +108,12 @@ enum flow_step	 flow_step(struct flow *, struct outcome *);
 
 /* A writer has come. */
 void	 flow_peer_came(struct flow *);
+
+/*
+ * Make a blocked flow runnable once more if it has moved so many bytes since
+ * the last time that this was done.  Returns whether.
+ */
+bool	 flow_retry(struct flow *, uint64_t bytes);
 
 /* It was blocked for ns. */
 void	 flow_waited(struct flow *, int64_t ns);

@@ -19,7 +19,9 @@
  *	report.c	counters as text or JSON
  *	status.c	outcomes -> exit statuses
  *	trace.c		--verbose, IPCTOOL_DEBUG, names made safe
- *	deadline.c parse.c stdfds.c	time; sizes and durations; closed 0, 1, 2
+ *	parse.c		sizes, durations, delimiters; "did you mean"
+ *	deadline.c	monotonic time
+ *	stdfds.c	0, 1, 2 that were inherited closed
  *
  * Everything but main.c and cmd-*.c is libipctool.a and never exits nor
  * writes to standard output.  HACKING.md has the ideas.
@@ -143,7 +145,8 @@ unknown_option(const char *word)
 static int
 show_help(const struct command *command)
 {
-	static char script[] = "man -w \"$1\" >/dev/null 2>&1 && exec man \"$1\"";
+	static char script[] =
+	    "man -w \"$1\" >/dev/null 2>&1 && exec man \"$1\"";
 	static char sh[] = "sh", dash_c[] = "-c";
 	char *argv[] = { sh, dash_c, script, sh, NULL, NULL };
 	struct child child = { .argv = argv, .in = -1, .out = -1 };

@@ -23,11 +23,12 @@ enum {
 };
 
 static const struct option_spec common_specs[] = {
-	{ 'n', "nonblock", NULL, "never wait for a FIFO: say so by the status" },
+	{ 'n', "nonblock", NULL, "never wait for a FIFO; the status says so" },
 	{ 'w', "open-timeout", "DURATION", "limit the wait for a peer" },
 	{ 'T', "idle-timeout", "DURATION", "limit how long nothing moves" },
 	{ 't', "timeout", "DURATION", "limit the whole run" },
-	{ KEY_STATS, "stats", "[json]", "counters on standard error at the end" },
+	{ KEY_STATS, "stats", "[json]",
+	    "counters on standard error at the end" },
 	{ 'q', "quiet", NULL, "no diagnostics but errors" },
 	{ 'v', "verbose", NULL, "say every open, EOF and hang-up" },
 	{ KEY_HELP, "help", NULL, "show this help and exit" },
@@ -135,25 +136,28 @@ unknown_long(const struct options *options, const char *word)
 	    trace_safe(typed), meant);
 }
 
+/*
+ * What getopt_long(3) did not take.  optopt is 0 for a long option that it
+ * does not know, the key of one that got an argument for nothing, or a
+ * letter, whose word may have more letters to come.
+ */
 static int
-complain(const struct options *options, int what, const char *word)
+complain(const struct options *options, int what)
 {
+	const char *word = options->argv[optind - 1];
 	const char letter[2] = { (char)optopt, '\0' };
 
-	if (strncmp(word, "--", 2) != 0) {
-		if (what == ':')
-			return options_usage("option '-%s' needs an argument",
-			    trace_safe(letter));
-		return options_usage("invalid option '-%s'",
-		    trace_safe(letter));
-	}
+	if (what == ':' && strncmp(word, "--", 2) == 0)
+		return options_usage("option '%s' needs an argument", word);
 	if (what == ':')
-		return options_usage("option '%s' needs an argument",
-		    trace_safe(word));
-	if (optopt != 0 && strchr(word, '=') != NULL)
+		return options_usage("option '-%s' needs an argument", letter);
+	if (optopt == 0)
+		return unknown_long(options, word);
+	if (find_spec(options->command->options, optopt) != NULL ||
+	    find_spec(common_specs, optopt) != NULL)
 		return options_usage("option '%.*s' takes no argument",
 		    (int)strcspn(word, "="), word);
-	return unknown_long(options, word);
+	return options_usage("invalid option '-%s'", trace_safe(letter));
 }
 
 /*
@@ -261,8 +265,7 @@ options_next(struct options *options, const char **arg)
 			    stop(options, status);
 		}
 		if (key == '?' || key == ':')
-			return stop(options, complain(options, key,
-			    options->argv[optind - 1]));
+			return stop(options, complain(options, key));
 		if (index != -1 && is_abbreviated(option_word(options),
 		    options->longs[index].name))
 			return stop(options, unknown_long(options,

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -25,8 +26,20 @@
  */
 #define SIGNAL_TURNS 16
 
-/* Where no inotify is to be had, a waiting flow is looked at so often. */
+/* How often a waiting flow is looked at: is its FIFO still there? */
 #define LOOK_NS NS_PER_SEC
+
+/*
+ * A flow that ran dry after so many bytes lets the peers work for a moment
+ * before it waits: they fill or empty the pipe, and the relay is woken for
+ * 230 KB at a time instead of for 67 KB (measured with bench/run, ordinary
+ * ends, 1 M pipes: 20 % faster).  Where somebody else wants the CPU a moment
+ * is long; then this is left alone for a hundred times that long, so that
+ * it never costs more than a percent.
+ */
+#define GIVE_WAY_BYTES	((uint64_t)16 << 10)
+#define GIVE_WAY_NS	NS_PER_MS
+#define GIVE_WAY_PAUSE	100
 
 enum slot {
 	SLOT_SOURCE,
@@ -42,6 +55,7 @@ struct relay {
 	struct pollfd		*slots;		/* SLOTS for each flow */
 	struct outcome		*outcome;
 	int64_t			 now;
+	int64_t			 no_way_before;	/* see give_way() */
 	unsigned int		 turn;
 };
 
@@ -141,37 +155,35 @@ read_slots(struct relay *relay, struct flow *flow, const struct pollfd *slots)
 }
 
 /*
- * A deadline of one flow.  The open time-out counts while there is no
- * writer; whether there is one, poll(2) cannot tell, so look.
+ * A waiting flow: whether there is a writer, poll(2) cannot tell, so look
+ * once a second and when the time is up.  Where the arrival itself counts,
+ * for --idle-timeout, inotify(7) tells of it; but closing that takes the
+ * kernel 10 to 20 ms, which nobody else shall pay.
  */
 static int
 check_waiting(struct relay *relay, struct flow *flow, int64_t *next)
 {
 	int64_t by = deadline_after(flow->waiting_since,
 	    relay->limits->open_timeout);
+	bool watch = relay->limits->idle_timeout != 0;
 
 	if (flow->state != FLOW_WAITING || flow->runnable)
 		return 0;
-	if (flow->watch_fd == -1) {
+	if (watch && flow->watch_fd == -1) {
 		flow->watch_fd = fifo_watch(&flow->source);
-		if (look_at_waiting(relay, flow) == -1)
-			return -1;
-		if (flow->state != FLOW_WAITING)
-			return 0;
-		trace_debug(TRACE_FIFO, "%s: %s", trace_safe(flow->source.name),
-		    flow->watch_fd == -1 ? "looking" : "watching");
+		flow->look_at = relay->now;	/* what came before */
 	}
-	if (relay->now >= by) {
+	if (relay->now >= flow->look_at || relay->now >= by) {
 		if (look_at_waiting(relay, flow) == -1)
 			return -1;
 		if (flow->state != FLOW_WAITING)
 			return 0;
+		flow->look_at = relay->now + LOOK_NS;
+	}
+	if (relay->now >= by)
 		return outcome_set(relay->outcome, OUTCOME_OPEN_TIMEOUT,
 		    SIDE_SOURCE, 0, flow->source.name);
-	}
-	*next = deadline_min(*next, by);
-	if (flow->watch_fd == -1)
-		*next = deadline_min(*next, relay->now + LOOK_NS);
+	*next = deadline_min(*next, deadline_min(by, flow->look_at));
 	return 0;
 }
 
@@ -285,6 +297,31 @@ count_flows(const struct relay *relay, size_t *waiting)
 	return going;
 }
 
+/*
+ * Once, when all flows ran dry: see GIVE_WAY_BYTES.  Returns whether it is
+ * worth another try before waiting.
+ */
+static bool
+give_way(struct relay *relay)
+{
+	struct flow *flow;
+	bool worth = false;
+	int64_t took;
+
+	if (relay->now < relay->no_way_before)
+		return false;
+	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++)
+		if (!flow_is_over(flow) && flow_retry(flow, GIVE_WAY_BYTES))
+			worth = true;
+	if (!worth)
+		return false;
+	sched_yield();
+	took = deadline_now() - relay->now;
+	if (took > GIVE_WAY_NS)
+		relay->no_way_before = relay->now + took * GIVE_WAY_PAUSE;
+	return true;
+}
+
 static int
 run(struct relay *relay)
 {
@@ -300,6 +337,8 @@ run(struct relay *relay)
 		going = count_flows(relay, &waiting);
 		if (going == 0)
 			return 0;
+		if (waiting == going && give_way(relay))
+			continue;
 		/* While one flow is busy, only look after the others. */
 		if (waiting < going)
 			until = relay->now;

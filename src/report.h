@@ -16,7 +16,7 @@
 struct report {
 	const char		*command;
 	const struct flow	*flows;
-	size_t			 nflows;	/* 0: no bytes pass through us */
+	size_t			 nflows;	/* 0: none pass through us */
 	int64_t			 elapsed_ns;
 	int			 status;
 };

@@ -11,6 +11,13 @@
 
 static bool closed[3];
 
+/* The lowest free number is fd: those below are open. */
+static void
+plug(int fd)
+{
+	(void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
 void
 stdfds_guard(void)
 {
@@ -18,9 +25,15 @@ stdfds_guard(void)
 		if (fcntl(fd, F_GETFD) != -1)
 			continue;
 		closed[fd] = true;
-		/* Lowest free number: lands on fd, the others are open. */
-		(void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+		plug(fd);
 	}
+}
+
+void
+stdfds_drop(int fd)
+{
+	close(fd);
+	plug(fd);
 }
 
 bool

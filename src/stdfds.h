@@ -13,6 +13,9 @@
  */
 void	 stdfds_guard(void);
 
+/* Close one of them and plug it; what we print there fails from now on. */
+void	 stdfds_drop(int fd);
+
 /* Whether that descriptor (0, 1 or 2) was inherited closed. */
 bool	 stdfds_was_closed(int fd);
 
