@@ -1,0 +1,222 @@
+# bash completion for ipctool and the links to it	-*- shell-script -*-
+#
+# With bash-completion, which finds this file by the name of the command.
+
+# _ipctool_options COMMAND: the options that it has; "=" at the end: it takes
+# an argument.
+_ipctool_options()
+{
+	local common="-n --nonblock -w --open-timeout= -T --idle-timeout=
+	    -t --timeout= --stats --stats= -q --quiet -v --verbose
+	    --help --version"
+
+	case $1 in
+	pipe-relay)
+		echo "-i --input= -o --output= -a --append --no-splice
+		    --pipe-size= $common"
+		;;
+	fifo-create)
+		echo "-m --mode= -p --parents -e --exist-ok $common"
+		;;
+	fifo-read)
+		echo "-f --follow -c --bytes= $common"
+		;;
+	fifo-write)
+		echo "-m --message= -d --delimiter= -z --zero-terminated
+		    $common"
+		;;
+	duplex)
+		echo "$common"
+		;;
+	esac
+}
+
+# _ipctool_words WORDS: those of them that begin like $cur.
+_ipctool_words()
+{
+	mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
+}
+
+# _ipctool_takes COMMAND WORD: WORD is an option, or several short ones, whose
+# argument is the next word.  Its name is put into $option.
+_ipctool_takes()
+{
+	local letters=wTt long
+
+	case $1 in
+	pipe-relay) letters+=io ;;
+	fifo-create) letters+=m ;;
+	fifo-read) letters+=c ;;
+	fifo-write) letters+=md ;;
+	esac
+	case $2 in
+	--*)
+		option=$2
+		for long in $(_ipctool_options "$1"); do
+			# --stats takes its argument behind a "=" only.
+			if [[ $long == "$2=" && $2 != --stats ]]; then
+				return 0
+			fi
+		done
+		return 1
+		;;
+	-*)
+		option=-${2: -1}
+		[[ $2 =~ ^-[^$letters]*[$letters]$ ]]
+		;;
+	*)
+		return 1
+		;;
+	esac
+}
+
+# FIFOs, and the directories on the way to them.
+_ipctool_fifos()
+{
+	local name path
+	local -a found=()
+
+	_filedir
+	for name in "${COMPREPLY[@]}"; do
+		path=$name
+		# The tilde is left as it was typed.
+		if [[ $path == [~]/* ]]; then
+			path=$HOME/${path#??}
+		fi
+		if [[ -p $path || -d $path ]]; then
+			found+=("$name")
+		fi
+	done
+	COMPREPLY=("${found[@]}")
+}
+
+# _ipctool_value COMMAND OPTION: what OPTION's argument can be.
+_ipctool_value()
+{
+	case $1:$2 in
+	pipe-relay:-[io] | pipe-relay:--input | pipe-relay:--output)
+		_filedir
+		;;
+	pipe-relay:--pipe-size)
+		_ipctool_words "max keep"
+		;;
+	*:--stats)
+		_ipctool_words json
+		;;
+	esac
+}
+
+# The sides of duplex are commands with arguments of their own, to which their
+# own completions apply.  FIRST is where in COMP_WORDS the options begin.  Fails
+# while the options last.
+_ipctool_duplex()
+{
+	local i option side=
+
+	for ((i = $1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--)
+			side=$((i + 1))
+			break
+			;;
+		=)
+			# bash takes --timeout=1 apart.
+			((i++))
+			;;
+		-?*)
+			if [[ ${COMP_WORDS[i + 1]-} != = ]] &&
+			    _ipctool_takes duplex "${COMP_WORDS[i]}"; then
+				((i++))
+			fi
+			;;
+		*)
+			side=$i
+			break
+			;;
+		esac
+	done
+	if [[ -z $side ]]; then
+		if ((i > COMP_CWORD)) || [[ $cur == -* ]] || $split; then
+			return 1
+		fi
+		side=$COMP_CWORD
+	fi
+	for ((i = side; i < COMP_CWORD; i++)); do
+		if [[ ${COMP_WORDS[i]} == :: ]]; then
+			side=$((i + 1))
+		fi
+	done
+	_command_offset "$side"
+}
+
+_ipctool()
+{
+	local cur prev words cword split=false
+	local command first=1 option i operands=0 ended=
+	local commands="pipe-relay fifo-create fifo-read fifo-write duplex"
+
+	_init_completion -s -n : || return
+	command=${words[0]##*/}
+	if [[ $command == ipctool ]]; then
+		if ((cword == 1)); then
+			_ipctool_words "$commands help --list --help --version"
+			return
+		fi
+		command=${words[1]}
+		first=2
+		if [[ $command == help ]]; then
+			if ((cword == 2)); then
+				_ipctool_words "$commands"
+			fi
+			return
+		fi
+	fi
+	if [[ " $commands " != *" $command "* ]]; then
+		return
+	fi
+	if [[ $command == duplex ]] && _ipctool_duplex "$first"; then
+		return
+	fi
+
+	for ((i = first; i < cword; i++)); do
+		if [[ $ended ]]; then
+			((operands++))
+		elif [[ ${words[i]} == -- ]]; then
+			ended=1
+		elif _ipctool_takes "$command" "${words[i]}"; then
+			((i++))
+		elif [[ ${words[i]} != -?* ]]; then
+			((operands++))
+		fi
+	done
+	if [[ ! $ended ]]; then
+		if $split; then
+			_ipctool_value "$command" "$prev"
+			return
+		fi
+		if ((i > cword)); then
+			_ipctool_takes "$command" "$prev"
+			_ipctool_value "$command" "$option"
+			return
+		fi
+		if [[ $cur == -* ]]; then
+			_ipctool_words "$(_ipctool_options "$command")"
+			if [[ ${COMPREPLY-} == *= ]]; then
+				compopt -o nospace
+			fi
+			return
+		fi
+	fi
+	case $command in
+	fifo-create)
+		_ipctool_fifos
+		;;
+	fifo-read | fifo-write)
+		if ((operands == 0)); then
+			_ipctool_fifos
+		fi
+		;;
+	esac
+} &&
+	complete -F _ipctool ipctool pipe-relay fifo-create fifo-read \
+	    fifo-write duplex

@@ -1,0 +1,187 @@
+# fish completion for ipctool and the links to it.  fish finds this file by the
+# name of the command.
+
+# The words before the cursor that follow the name of the command, be it
+# `ipctool fifo-read` or the link `fifo-read`; fails if this is not COMMAND.
+function __ipctool_words --argument-names command
+    set -l words (commandline -opc)
+    set -l name (string replace -r '.*/' '' -- $words[1])
+    set -e words[1]
+    if test "$name" = ipctool
+        set name "$words[1]"
+        set -e words[1]
+    end
+    test "$name" = $command
+    or return 1
+    string join -- \n $words
+    return 0
+end
+
+# There is no command yet.
+function __ipctool_bare
+    set -l words (commandline -opc)
+    test (count $words) -eq 1
+    and string match -qr '(^|/)ipctool$' -- $words[1]
+end
+
+# The word after `ipctool help`.
+function __ipctool_help
+    set -l words (commandline -opc)
+    test (count $words) -eq 2
+    and string match -qr '(^|/)ipctool$' -- $words[1]
+    and test "$words[2]" = help
+end
+
+# The side of duplex that is being typed, up to the cursor; fails while the
+# options last.
+function __ipctool_side
+    set -l words (__ipctool_words duplex)
+    or return 1
+    set -l side
+    set -l in_side no
+    set -l skip no
+    for word in $words
+        if test $in_side = yes
+            if test "$word" = ::
+                set side
+            else
+                set -a side $word
+            end
+        else if test $skip = yes
+            set skip no
+        else if test "$word" = --
+            set in_side yes
+        else if string match -qr -- '^(-[nqv]*[wTt]|--(open-|idle-)?timeout)$' $word
+            set skip yes
+        else if not string match -qr -- '^-.' $word
+            set in_side yes
+            set side $word
+        end
+    end
+    test $skip = no
+    or return 1
+    if test $in_side = no
+        and string match -q -- '-*' (commandline -ct)
+        return 1
+    end
+    string join -- \n $side
+    return 0
+end
+
+function __ipctool_in_side
+    __ipctool_side >/dev/null
+end
+
+# An option of COMMAND can stand here.
+function __ipctool_in --argument-names command
+    set -l words (__ipctool_words $command)
+    or return 1
+    contains -- -- $words
+    and return 1
+    if test $command = duplex
+        not __ipctool_in_side
+    end
+end
+
+# The arguments of a side are completed as those of its command.
+function __ipctool_complete_side
+    set -l side (__ipctool_side)
+    complete -C (string join ' ' -- (string escape -- $side) (commandline -ct))
+end
+
+# An operand of COMMAND, which takes at most MOST, can stand here; LETTERS are
+# the short options that take arguments, LONG is a regular expression of the
+# long ones.
+function __ipctool_operand --argument-names command most letters long
+    set -l words (__ipctool_words $command)
+    or return 1
+    set -l skip no
+    set -l ended no
+    set -l operands 0
+    for word in $words
+        if test $skip = yes
+            set skip no
+        else if test $ended = yes
+            set operands (math $operands + 1)
+        else if test "$word" = --
+            set ended yes
+        else if string match -qr -- "^(-[^-$letters]*[$letters]|--($long))\$" $word
+            set skip yes
+        else if not string match -qr -- '^-.' $word
+            set operands (math $operands + 1)
+        end
+    end
+    test $operands -lt $most
+end
+
+# FIFOs, and the directories on the way to them.
+function __ipctool_fifos
+    for line in (__fish_complete_path (commandline -ct))
+        set -l name (string split -f 1 \t -- $line)
+        set -l path (string replace -r '^~/' "$HOME/" -- $name)
+        if test -p $path -o -d $path
+            printf '%s\n' $line
+        end
+    end
+end
+
+# What ipctool does without a command
+complete -c ipctool -f
+complete -c ipctool -n __ipctool_bare -l list -d 'Print the names of the commands'
+complete -c ipctool -n __ipctool_bare -l help -d 'Print a short help'
+complete -c ipctool -n __ipctool_bare -l version -d 'Print the version'
+complete -c ipctool -n __ipctool_bare -a help -d 'Show the manual page of a command'
+for condition in __ipctool_bare __ipctool_help
+    complete -c ipctool -n $condition -a pipe-relay -d 'Copy input to output'
+    complete -c ipctool -n $condition -a fifo-create -d 'Create FIFOs'
+    complete -c ipctool -n $condition -a fifo-read -d 'Copy what arrives in a FIFO'
+    complete -c ipctool -n $condition -a fifo-write -d 'Copy input or messages into a FIFO'
+    complete -c ipctool -n $condition -a duplex -d 'Connect two commands in both directions'
+end
+
+# What every command has
+for command in pipe-relay fifo-create fifo-read fifo-write duplex
+    set -l here -c ipctool -c $command -n "__ipctool_in $command"
+    complete -c $command -f
+    complete $here -s n -l nonblock -d 'Never wait for a FIFO'
+    complete $here -s w -l open-timeout -x -d 'Limit the wait for a peer'
+    complete $here -s T -l idle-timeout -x -d 'Limit the time in which nothing moves'
+    complete $here -s t -l timeout -x -d 'Limit the whole run'
+    complete $here -l stats -f -a json -d 'Print counters at the end'
+    complete $here -s q -l quiet -d 'No diagnostics but errors'
+    complete $here -s v -l verbose -d 'Say more'
+    complete $here -l help -d 'Print a short help'
+    complete $here -l version -d 'Print the version'
+end
+
+set -l here -c ipctool -c pipe-relay -n '__ipctool_in pipe-relay'
+complete $here -s i -l input -r -F -d 'Read this, not standard input'
+complete $here -s o -l output -r -F -d 'Write to this, not standard output'
+complete $here -s a -l append -d 'Append to the output'
+complete $here -l no-splice -d 'Copy through memory'
+complete $here -l pipe-size -x -a 'max keep' -d 'Capacity of the pipes at both ends'
+
+set -l here -c ipctool -c fifo-create -n '__ipctool_in fifo-create'
+complete $here -s m -l mode -x -d 'Permissions'
+complete $here -s p -l parents -d 'Create missing directories'
+complete $here -s e -l exist-ok -d 'Accept a FIFO that exists'
+complete -c ipctool -c fifo-create -k \
+    -n "__ipctool_operand fifo-create 1000000 wTtm 'open-timeout|idle-timeout|timeout|mode'" \
+    -a '(__ipctool_fifos)'
+
+set -l here -c ipctool -c fifo-read -n '__ipctool_in fifo-read'
+complete $here -s f -l follow -d 'Go on across writers'
+complete $here -s c -l bytes -x -d 'Stop after so many bytes'
+complete -c ipctool -c fifo-read -k \
+    -n "__ipctool_operand fifo-read 1 wTtc 'open-timeout|idle-timeout|timeout|bytes'" \
+    -a '(__ipctool_fifos)'
+
+set -l here -c ipctool -c fifo-write -n '__ipctool_in fifo-write'
+complete $here -s m -l message -x -d 'Write this, not standard input'
+complete $here -s d -l delimiter -x -d 'What ends a message'
+complete $here -s z -l zero-terminated -d 'Messages end in NUL'
+complete -c ipctool -c fifo-write -k \
+    -n "__ipctool_operand fifo-write 1 wTtmd 'open-timeout|idle-timeout|timeout|message|delimiter'" \
+    -a '(__ipctool_fifos)'
+
+complete -c ipctool -c duplex -n __ipctool_in_side -k -a '(__ipctool_complete_side)'

@@ -1,0 +1,349 @@
+# Helpers for every .bats file.  Use: `load lib/common` on the first line.
+#
+#   environment
+#	IPCTOOL		the program under test (set by make check)
+#	SRCDIR		the top of the source tree (set by make check)
+#	BUILDDIR	the top of the build tree
+#	TOOLS_DIR	where the test peers are (tests/tools)
+#
+#   running
+#	ipctool ARG...		run the program, at most LIMIT seconds
+#	limited COMMAND...	run any command, at most LIMIT seconds
+#	background COMMAND...	start it; its process id is in $PID
+#	background ipctool ...	the same, and $PID is ipctool's own
+#	finish PID		wait for it with a limit; return its status
+#	ends_with STATUS PID	the same, and the status must be this one
+#				(neither of them under run: a subshell
+#				cannot wait for its parent's children)
+#	die_pid PID...		kill what this test started, and reap it
+#
+#   waiting (never with a bare sleep)
+#	wait_until COMMAND...	poll each 10 ms, at most LIMIT seconds
+#	gone PID		it has ended (perhaps it is not reaped yet)
+#	asleep PID		it is waiting for something
+#	opening PID		it is blocked inside open(2) of a FIFO
+#	holds PID FILE		it has FILE open
+#	size_is N FILE		FILE has N bytes
+#
+#   peers
+#	hold r|w|rw FIFO...	another process has them open and does nothing;
+#				it is $PID, until die_pid
+#	put TEXT FIFO		TEXT and a newline, as `echo TEXT > FIFO` does
+#	queued FIFO		take out what is queued in it, without waiting
+#	make_dead		a write end without any reader: >&"$DEAD"
+#	random_file N FILE	N bytes that are the same in each run
+#
+#   looking
+#	is TEXT, matches REGEX			about $output
+#	stderr_is TEXT, stderr_matches REGEX	about $stderr
+#	same FILE FILE				equal, byte by byte
+#	now_ms					a clock in milliseconds
+#	timed COMMAND...			run it; $elapsed is how long, ms
+#	between MIN MAX NUMBER			it is in this range
+#
+#   needing
+#	need COMMAND...		skip the test where one of them is missing
+#	need_root		skip the test for an ordinary user
+#
+# `run` is bats': `run -3 ipctool ...` wants status 3, `run
+# --separate-stderr` fills $stderr.  It drops NUL bytes: compare files where
+# data may hold them.  A status of 137 from ipctool or limited means that it
+# did not end in time (124 is ipctool's own word).
+#
+# Every test starts in an empty directory of its own, with a plain locale and
+# umask.  A file that defines its own setup or teardown calls common_setup or
+# common_teardown in it.
+
+# shellcheck shell=bash
+bats_require_minimum_version 1.5.0
+
+LIMIT=${LIMIT:-20}
+
+if [[ -z ${SRCDIR-} ]]; then
+	SRCDIR=$BATS_TEST_DIRNAME/..
+fi
+SRCDIR=$(cd "$SRCDIR" && pwd)
+if [[ -z ${IPCTOOL-} ]]; then
+	IPCTOOL=${BUILDDIR:-$SRCDIR/build}/ipctool
+fi
+# Tests change directory: a relative path would lose its meaning.
+if [[ $IPCTOOL != /* ]]; then
+	IPCTOOL=$PWD/$IPCTOOL
+fi
+if [[ -z ${BUILDDIR-} ]]; then
+	BUILDDIR=${IPCTOOL%/*}
+fi
+if [[ $BUILDDIR != /* ]]; then
+	BUILDDIR=$(cd "$BUILDDIR" && pwd)
+fi
+TOOLS_DIR=${TOOLS_DIR:-$BUILDDIR/tests/tools}
+export IPCTOOL SRCDIR BUILDDIR TOOLS_DIR
+
+# What this test started in the background, and $PID, the latest.
+pids=()
+PID=
+DEAD=
+elapsed=
+
+common_setup() {
+	cd "$BATS_TEST_TMPDIR" || return 1
+	umask 022
+	export LC_ALL=C
+	unset IPCTOOL_DEBUG POSIXLY_CORRECT
+}
+
+common_teardown() {
+	if ((${#pids[@]} > 0)); then
+		die_pid "${pids[@]}"
+	fi
+}
+
+setup() {
+	common_setup
+}
+
+teardown() {
+	common_teardown
+}
+
+# KILL, not TERM: what hangs may well ignore TERM, and 137 cannot be mistaken
+# for a status of ipctool.
+limited() {
+	timeout --signal=KILL "$LIMIT" "$@"
+}
+
+# The signals are reset because whoever runs the tests may ignore them (a
+# service ignores PIPE, a background job INT and QUIT).  Inside timeout(1), as
+# that one installs handlers of its own.  A test of what is inherited says
+# itself what it wants: limited env --ignore-signal=PIPE "$IPCTOOL" ...
+ipctool() {
+	limited env --default-signal=PIPE,INT,QUIT "$IPCTOOL" "$@"
+}
+
+# Without the 3>&- bats would wait for the job at the end of the file.  `<&0`
+# keeps the standard input that the caller gave; bash would put /dev/null.
+background() {
+	if [[ $1 == ipctool ]]; then
+		set -- "$IPCTOOL" "${@:2}"
+	fi
+	if [[ $(type -t -- "$1") == function ]]; then
+		"$@" <&0 3>&- &
+	else
+		env --default-signal=PIPE,INT,QUIT "$@" <&0 3>&- &
+	fi
+	PID=$!
+	pids+=("$PID")
+}
+
+# A process that has ended is gone from /proc or a zombie.
+gone() {
+	local stat
+
+	{ read -r stat < "/proc/$1/stat"; } 2>/dev/null || return 0
+	stat=${stat##*) }
+	[[ ${stat%% *} == [ZX] ]]
+}
+
+asleep() {
+	local stat
+
+	{ read -r stat < "/proc/$1/stat"; } 2>/dev/null || return 1
+	stat=${stat##*) }
+	[[ ${stat%% *} == S ]]
+}
+
+opening() {
+	local wchan=
+
+	{ read -r wchan < "/proc/$1/wchan"; } 2>/dev/null || [[ -n $wchan ]] ||
+	    return 1
+	[[ $wchan == wait_for_partner ]]
+}
+
+# -ef follows the link in /proc with stat(2): nothing is opened.
+holds() {
+	local fd
+
+	for fd in "/proc/$1/fd"/*; do
+		if [[ $fd -ef $2 ]]; then
+			return 0
+		fi
+	done
+	return 1
+}
+
+size_is() {
+	[[ $(stat -c %s -- "$2") == "$1" ]]
+}
+
+# What it waits for never comes: the other end of .forever is its own.  A
+# write end without a reader cannot be had without waiting.
+hold() {
+	local ready=.ready.${#pids[@]}
+
+	if [[ $1 != w ]]; then
+		set -- --nonblock "$@"
+	fi
+	[[ -p .forever ]] || mkfifo .forever
+	background "$TOOLS_DIR/hold" "$@" <> .forever > "$ready"
+	wait_until test -s "$ready"
+}
+
+put() {
+	# shellcheck disable=SC2016
+	limited bash -c 'printf "%s\n" "$1" > "$2"' put "$1" "$2"
+}
+
+# dd fails once nothing is left.
+queued() {
+	limited dd if="$1" bs=64K iflag=nonblock status=none 2>/dev/null || :
+}
+
+make_dead() {
+	local both
+
+	mkfifo .dead
+	# shellcheck disable=SC2034,SC2094
+	exec {both}<> .dead {DEAD}> .dead
+	exec {both}>&-
+}
+
+random_file() {
+	"$TOOLS_DIR/peer-write" --bytes="$1" > "$2"
+}
+
+now_ms() {
+	local us=${EPOCHREALTIME/[.,]/}
+
+	echo $((us / 1000))
+}
+
+# It keeps the command's status, and is transparent for `run`.
+timed() {
+	local begin result=0
+
+	begin=$(now_ms)
+	"$@" || result=$?
+	# shellcheck disable=SC2034
+	elapsed=$(($(now_ms) - begin))
+	return "$result"
+}
+
+between() {
+	if (($3 < $1 || $3 > $2)); then
+		echo "$3 is not between $1 and $2" >&2
+		return 1
+	fi
+}
+
+wait_until() {
+	local deadline=$((SECONDS + LIMIT))
+
+	until "$@"; do
+		if ((SECONDS > deadline)); then
+			echo "not within $LIMIT s: $*" >&2
+			return 1
+		fi
+		sleep 0.01
+	done
+}
+
+finish() {
+	if ! wait_until gone "$1"; then
+		die_pid "$1"
+		return 137
+	fi
+	wait "$1"
+}
+
+ends_with() {
+	local status=0
+
+	finish "$2" || status=$?
+	if ((status != $1)); then
+		echo "process $2 ended with $status instead of $1" >&2
+		return 1
+	fi
+}
+
+# Only children of this shell: a process id that was reused is not one, as
+# bash knows its own and waits for nobody else's.
+die_pid() {
+	local pid
+
+	for pid in "$@"; do
+		if [[ " $(jobs -p | tr '\n' ' ') " == *" $pid "* ]]; then
+			kill -CONT "$pid" 2>/dev/null || :
+			kill -KILL "$pid" 2>/dev/null || :
+			wait "$pid" 2>/dev/null || :
+		fi
+	done
+	return 0
+}
+
+compare_text() {
+	if [[ $2 != "$3" ]]; then
+		printf '%s\n' "$1 differs (wanted -, got +):"
+		diff -u <(printf '%s\n' "$2") <(printf '%s\n' "$3") |
+		    tail -n +3
+		return 1
+	fi >&2
+}
+
+compare_regex() {
+	if [[ ! $3 =~ $2 ]]; then
+		printf '%s does not match %s:\n%s\n' "$1" "$2" "$3" >&2
+		return 1
+	fi
+}
+
+# bats' run sets output and stderr.
+# shellcheck disable=SC2154
+is() {
+	compare_text output "$1" "$output"
+}
+
+# shellcheck disable=SC2154
+stderr_is() {
+	compare_text "standard error" "$1" "$stderr"
+}
+
+matches() {
+	compare_regex output "$1" "$output"
+}
+
+stderr_matches() {
+	compare_regex "standard error" "$1" "$stderr"
+}
+
+same() {
+	cmp -- "$1" "$2"
+}
+
+need() {
+	local command
+
+	for command in "$@"; do
+		if ! type -P "$command" >/dev/null; then
+			skip "$command is not installed"
+		fi
+	done
+}
+
+need_root() {
+	if ((EUID != 0)); then
+		skip "needs root"
+	fi
+}
+
+# A directory with the program under its name, and under those of its
+# commands, for tests of examples, links and completions.
+make_links() {
+	local name
+
+	mkdir -p "$1"
+	ln -s "$IPCTOOL" "$1/ipctool"
+	for name in $("$IPCTOOL" --list); do
+		ln -s ipctool "$1/$name"
+	done
+}
