@@ -103,7 +103,16 @@ child_start(struct child *child)
 		n = read(report[0], &errnum, sizeof(errnum));
 	} while (n == -1 && errno == EINTR);
 	close(report[0]);
-	if (n != 0) {
+	if (n == -1) {
+		/* Whether it runs is not known: then it must not. */
+		errnum = errno;
+		kill(child->pid, SIGKILL);
+		reap_one(child->pid, &wstatus, 0);
+		child->pid = 0;
+		errno = errnum;
+		return start_failed(child, STATUS_FAILED);
+	}
+	if (n > 0) {
 		reap_one(child->pid, &wstatus, 0);
 		child->pid = 0;
 		errno = n == (ssize_t)sizeof(errnum) ? errnum : EIO;

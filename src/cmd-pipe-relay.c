@@ -91,15 +91,12 @@ open_file(struct endpoint *ep, const char *path, int flags, enum side side,
 	}
 	/* The description is ours alone. */
 	ep->nonblock = true;
+	/* A FIFO that was put there just now has its own idea of EOF. */
+	if (ep->kind == ENDPOINT_PIPE) {
+		ep->fifo = true;
+		ep->path = path;
+	}
 	return 0;
-}
-
-static bool
-is_fifo(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
 static int
@@ -113,10 +110,11 @@ open_input(struct flow *flow, const struct run *run, const char *path,
 	if (fd != -1)
 		return take_fd(source, fd, O_RDONLY, fd == STDIN_FILENO ?
 		    "standard input" : path, SIDE_SOURCE, outcome);
-	if (!is_fifo(path))
+	if (fifo_open_read(source, path, outcome) == -1) {
+		if (outcome->why != OUTCOME_NOT_FIFO)
+			return -1;
 		return open_file(source, path, O_RDONLY, SIDE_SOURCE, outcome);
-	if (fifo_open_read(source, path, outcome) == -1)
-		return -1;
+	}
 	if (run->limits.nonblock &&
 	    fifo_require_data(source, outcome) == -1) {
 		endpoint_finish(source);
@@ -216,6 +214,18 @@ refuse_same_file(const struct flow *flow, const struct pipe_relay_options *opt,
 	return outcome_set(outcome, OUTCOME_SAME_FILE, SIDE_SOURCE, 0, name);
 }
 
+static int
+truncate_file(int fd)
+{
+	int result;
+
+	do {
+		result = ftruncate(fd, 0);
+	} while (result == -1 && errno == EINTR);
+	/* EINVAL: a block device has its size. */
+	return result == -1 && errno == EINVAL ? 0 : result;
+}
+
 /*
  * The file that -o names: never truncated while it is also an input, and
  * O_CREAT only where nothing is (it would be refused in sticky directories).
@@ -234,7 +244,7 @@ open_output_file(struct flow *flow, const struct pipe_relay_options *opt,
 	if (refuse_same_file(flow, opt, outcome) == -1)
 		return -1;
 	if (opt->append || flow->sink.kind != ENDPOINT_FILE ||
-	    ftruncate(flow->sink.fd, 0) == 0 || errno == EINVAL)
+	    truncate_file(flow->sink.fd) == 0)
 		return 0;
 	return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
 	    opt->output);
@@ -253,10 +263,13 @@ open_output(struct flow *flow, const struct pipe_relay_options *opt,
 	if (fd != -1)
 		return take_fd(&flow->sink, fd, O_WRONLY, opt->output,
 		    SIDE_SINK, outcome);
-	if (is_fifo(opt->output))
-		return fifo_open_write(&flow->sink, opt->output,
-		    &opt->run->limits, outcome);
-	return open_output_file(flow, opt, outcome);
+	if (fifo_open_write(&flow->sink, opt->output, &opt->run->limits,
+	    outcome) == 0)
+		return 0;
+	if (outcome->why == OUTCOME_NOT_FIFO ||
+	    (outcome->why == OUTCOME_ERROR && outcome->errnum == ENOENT))
+		return open_output_file(flow, opt, outcome);
+	return -1;
 }
 
 static int

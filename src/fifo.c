@@ -107,7 +107,7 @@ adopt(struct endpoint *ep, int fd, int access, const char *path,
 int
 fifo_open_read(struct endpoint *ep, const char *path, struct outcome *outcome)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	int pinned, fd, errnum;
 
 	pinned = pin(path, SIDE_SOURCE, &st, outcome);
@@ -192,7 +192,7 @@ int
 fifo_open_write(struct endpoint *ep, const char *path,
     const struct limits *limits, struct outcome *outcome)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	int pinned, fd;
 
 	pinned = pin(path, SIDE_SINK, &st, outcome);

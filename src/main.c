@@ -231,7 +231,8 @@ finish_stdout(int status)
 
 	if (fflush(stdout) != 0)
 		failed = true;
-	else if (!failed && close(STDOUT_FILENO) == -1 && errno != EBADF)
+	else if (!failed && close(STDOUT_FILENO) == -1 && errno != EBADF &&
+	    errno != EINTR)
 		failed = true;
 	if (!failed)
 		return status;

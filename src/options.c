@@ -88,7 +88,8 @@ options_init(struct options *options, const struct command *command, int argc,
 	options->argc = argc;
 	options->argv = argv;
 	/* `:' tells a missing argument apart. */
-	strcpy(options->shorts, command->runs_commands ? "+:" : ":");
+	strlcpy(options->shorts, command->runs_commands ? "+:" : ":",
+	    sizeof(options->shorts));
 	add_specs(options, command->options, &n);
 	add_specs(options, common_specs, &n);
 	opterr = 0;
