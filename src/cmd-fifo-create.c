@@ -15,6 +15,7 @@
 
 #include "command.h"
 #include "deadline.h"
+#include "endpoint.h"
 #include "options.h"
 #include "report.h"
 #include "status.h"
@@ -108,8 +109,32 @@ make_parents(const struct fifo_create_options *opt, const char *path)
 }
 
 /*
- * With -m the mode is exact from the first instant: no chmod(2) afterwards.
- * A default ACL goes before the umask either way, see acl(5).
+ * A default ACL of the directory takes permissions away, whatever the umask
+ * (acl(5)); give those back that -m wants.  The name may stand for something
+ * else by now: only a FIFO of ours is touched, through a pinned descriptor.
+ */
+static int
+insist_on_mode(const struct fifo_create_options *opt, const char *path)
+{
+	char proc_path[ENDPOINT_PROC_PATH];
+	struct stat st;
+	int fd, result = 0;
+
+	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) &&
+	    st.st_uid == geteuid() && (st.st_mode & ALLPERMS) != opt->mode) {
+		endpoint_proc_path(proc_path, fd);
+		result = chmod(proc_path, opt->mode);
+	}
+	close(fd);
+	return result;
+}
+
+/*
+ * With -m the mode is exact from the first instant, but for what a default
+ * ACL takes away.
  */
 static int
 make_fifo(const struct fifo_create_options *opt, const char *path)
@@ -122,7 +147,7 @@ make_fifo(const struct fifo_create_options *opt, const char *path)
 	mask = umask(0);
 	result = mkfifo(path, opt->mode);
 	umask(mask);
-	return result;
+	return result == -1 ? -1 : insist_on_mode(opt, path);
 }
 
 static const char *
