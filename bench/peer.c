@@ -1,0 +1,400 @@
+/*
+ * peer - the programs that bench/run puts around a relay.
+ *
+ *	peer write         standard output gets --bytes, by write(2) from memory
+ *	peer read          standard input is read to its end, by read(2)
+ *	peer splice-write  the same as write, by vmsplice(2) of pages that never
+ *			   change
+ *	peer splice-read   the same as read, by splice(2) to /dev/null
+ *	peer ping          a byte to standard output, then one from standard
+ *			   input, --count times
+ *	peer pong          each byte of standard input to standard output
+ *	peer bare COMMAND [ARG]... :: COMMAND [ARG]...
+ *			   join two commands both ways by two pipes and nothing
+ *	peer spawn COMMAND [ARG]...
+ *			   run COMMAND --count times, one after the other, and
+ *			   print how many microseconds that took
+ *
+ *	--bytes=SIZE       write: how much.  read: what has to arrive
+ *	--block=SIZE       how much a system call asks for (128K)
+ *	--count=N          how often (1)
+ *	--pipe-size=SIZE   set the capacity of the pipe first
+ *	--pattern          write, read: data of tests/tools/pattern.h
+ *	--unlink=PATH      spawn: remove PATH after each run (not timed)
+ *
+ * SIZE is a number that K, M or G may follow.  Status 0, or 1 with a message.
+ */
+#define _GNU_SOURCE
+
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../tests/tools/pattern.h"
+
+struct peer_options {
+	uint64_t	 bytes;		/* --bytes; 0 if not given */
+	size_t		 block;		/* --block */
+	uint64_t	 count;		/* --count */
+	int		 pipe_size;	/* --pipe-size; 0 leaves it alone */
+	bool		 pattern;	/* --pattern */
+	const char	*unlink;	/* --unlink; NULL if nothing */
+};
+
+struct mode {
+	const char	*name;
+	void		 (*run)(const struct peer_options *, char **);
+};
+
+/* A block of memory in pages of its own, all of them there and not zero. */
+static unsigned char *
+map_block(size_t size)
+{
+	unsigned char *block;
+
+	block = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (block == MAP_FAILED)
+		err(1, "mmap");
+	pattern_fill(block, size, 0, 0);
+	return block;
+}
+
+static void
+set_capacity(int fd, int size)
+{
+	if (size != 0 && fcntl(fd, F_SETPIPE_SZ, size) == -1)
+		err(1, "F_SETPIPE_SZ");
+}
+
+static void
+run_write(const struct peer_options *o, char **argv)
+{
+	unsigned char *block = map_block(o->block);
+	uint64_t done = 0;
+	size_t length, part;
+	ssize_t n;
+
+	(void)argv;
+	set_capacity(STDOUT_FILENO, o->pipe_size);
+	while (done < o->bytes) {
+		length = o->block;
+		if (length > o->bytes - done)
+			length = (size_t)(o->bytes - done);
+		if (o->pattern)
+			pattern_fill(block, length, done, 0);
+		for (part = 0; part < length; part += (size_t)n) {
+			n = write(STDOUT_FILENO, block + part, length - part);
+			if (n == -1)
+				err(1, "write");
+		}
+		done += length;
+	}
+}
+
+static void
+run_splice_write(const struct peer_options *o, char **argv)
+{
+	unsigned char *block = map_block(o->block);
+	struct iovec iov;
+	uint64_t done = 0;
+	size_t part;
+	ssize_t n;
+
+	(void)argv;
+	set_capacity(STDOUT_FILENO, o->pipe_size);
+	while (done < o->bytes) {
+		part = (size_t)(done % o->block);
+		iov.iov_base = block + part;
+		iov.iov_len = o->block - part;
+		if (iov.iov_len > o->bytes - done)
+			iov.iov_len = (size_t)(o->bytes - done);
+		n = vmsplice(STDOUT_FILENO, &iov, 1, 0);
+		if (n == -1)
+			err(1, "vmsplice");
+		done += (uint64_t)n;
+	}
+}
+
+static void
+check_total(const struct peer_options *o, uint64_t done)
+{
+	if (o->bytes != 0 && done != o->bytes)
+		errx(1, "%" PRIu64 " bytes arrived, not %" PRIu64, done,
+		    o->bytes);
+}
+
+static void
+run_read(const struct peer_options *o, char **argv)
+{
+	unsigned char *block = map_block(o->block);
+	uint64_t done = 0;
+	size_t good;
+	ssize_t n;
+
+	(void)argv;
+	set_capacity(STDIN_FILENO, o->pipe_size);
+	while ((n = read(STDIN_FILENO, block, o->block)) != 0) {
+		if (n == -1)
+			err(1, "read");
+		if (o->pattern) {
+			good = pattern_check(block, (size_t)n, done, 0);
+			if (good != (size_t)n)
+				errx(1, "byte %" PRIu64 " is wrong",
+				    done + good);
+		}
+		done += (uint64_t)n;
+	}
+	check_total(o, done);
+}
+
+static void
+run_splice_read(const struct peer_options *o, char **argv)
+{
+	uint64_t done = 0;
+	ssize_t n;
+	int null;
+
+	(void)argv;
+	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (null == -1)
+		err(1, "/dev/null");
+	set_capacity(STDIN_FILENO, o->pipe_size);
+	while ((n = splice(STDIN_FILENO, NULL, null, NULL, o->block, 0)) != 0) {
+		if (n == -1)
+			err(1, "splice");
+		done += (uint64_t)n;
+	}
+	check_total(o, done);
+}
+
+static void
+run_ping(const struct peer_options *o, char **argv)
+{
+	char byte = 'x';
+	uint64_t i;
+
+	(void)argv;
+	for (i = 0; i < o->count; i++) {
+		if (write(STDOUT_FILENO, &byte, 1) != 1)
+			err(1, "write");
+		if (read(STDIN_FILENO, &byte, 1) != 1)
+			errx(1, "no answer to byte %" PRIu64, i);
+	}
+}
+
+static void
+run_pong(const struct peer_options *o, char **argv)
+{
+	char byte;
+
+	(void)o;
+	(void)argv;
+	while (read(STDIN_FILENO, &byte, 1) == 1) {
+		if (write(STDOUT_FILENO, &byte, 1) != 1)
+			err(1, "write");
+	}
+}
+
+/*
+ * Start a command with in and out as its standard input and output, or with
+ * ours if they are -1.  argv ends with NULL.
+ */
+static pid_t
+start(char **argv, int in, int out)
+{
+	posix_spawn_file_actions_t actions;
+	pid_t pid;
+	int error;
+
+	if (posix_spawn_file_actions_init(&actions) != 0)
+		errx(1, "posix_spawn_file_actions_init");
+	if (in != -1)
+		posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+	if (out != -1)
+		posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+	error = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+	if (error != 0)
+		errx(1, "%s: %s", argv[0], strerror(error));
+	posix_spawn_file_actions_destroy(&actions);
+	return pid;
+}
+
+static void
+finish(pid_t pid, const char *name)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) == -1)
+		err(1, "waitpid");
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		errx(1, "%s failed", name);
+}
+
+static void
+run_bare(const struct peer_options *o, char **argv)
+{
+	char **second;
+	pid_t left, right;
+	int forth[2], back[2], i;
+
+	(void)o;
+	for (second = argv; *second != NULL; second++) {
+		if (strcmp(*second, "::") == 0)
+			break;
+	}
+	if (second == argv || *second == NULL || second[1] == NULL)
+		errx(1, "usage: peer bare COMMAND :: COMMAND");
+	*second++ = NULL;
+	if (pipe2(forth, O_CLOEXEC) == -1 || pipe2(back, O_CLOEXEC) == -1)
+		err(1, "pipe2");
+	left = start(argv, back[0], forth[1]);
+	right = start(second, forth[0], back[1]);
+	for (i = 0; i < 2; i++) {
+		close(forth[i]);
+		close(back[i]);
+	}
+	finish(left, argv[0]);
+	finish(right, second[0]);
+}
+
+static int64_t
+now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static void
+run_spawn(const struct peer_options *o, char **argv)
+{
+	int64_t before, total_ns = 0;
+	uint64_t i;
+
+	if (argv[0] == NULL)
+		errx(1, "usage: peer spawn COMMAND [ARG]...");
+	for (i = 0; i < o->count; i++) {
+		before = now_ns();
+		finish(start(argv, -1, -1), argv[0]);
+		total_ns += now_ns() - before;
+		if (o->unlink != NULL && unlink(o->unlink) == -1)
+			err(1, "%s", o->unlink);
+	}
+	printf("%" PRId64 "\n", total_ns / 1000);
+}
+
+static const struct mode modes[] = {
+	{ "write", run_write },
+	{ "read", run_read },
+	{ "splice-write", run_splice_write },
+	{ "splice-read", run_splice_read },
+	{ "ping", run_ping },
+	{ "pong", run_pong },
+	{ "bare", run_bare },
+	{ "spawn", run_spawn },
+};
+
+static uint64_t
+parse_size(const char *text)
+{
+	static const char units[] = "KMG";
+	const char *unit;
+	char *end;
+	uint64_t n;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (end == text || *text == '-' || errno != 0)
+		errx(1, "%s: not a size", text);
+	if (*end == '\0')
+		return n;
+	unit = strchr(units, *end);
+	if (unit == NULL || end[1] != '\0')
+		errx(1, "%s: not a size", text);
+	return n << (10 * (unit - units + 1));
+}
+
+static char **
+parse_options(struct peer_options *o, int argc, char **argv)
+{
+	enum {
+		BYTES,
+		BLOCK,
+		COUNT,
+		PIPE_SIZE,
+		PATTERN,
+		UNLINK
+	};
+	static const struct option options[] = {
+		{ "bytes", required_argument, NULL, BYTES },
+		{ "block", required_argument, NULL, BLOCK },
+		{ "count", required_argument, NULL, COUNT },
+		{ "pipe-size", required_argument, NULL, PIPE_SIZE },
+		{ "pattern", no_argument, NULL, PATTERN },
+		{ "unlink", required_argument, NULL, UNLINK },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	*o = (struct peer_options){ .block = 128 << 10, .count = 1 };
+	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		switch (c) {
+		case BYTES:
+			o->bytes = parse_size(optarg);
+			break;
+		case BLOCK:
+			o->block = (size_t)parse_size(optarg);
+			break;
+		case COUNT:
+			o->count = parse_size(optarg);
+			break;
+		case PIPE_SIZE:
+			o->pipe_size = (int)parse_size(optarg);
+			break;
+		case PATTERN:
+			o->pattern = true;
+			break;
+		case UNLINK:
+			o->unlink = optarg;
+			break;
+		default:
+			exit(1);
+		}
+	}
+	if (o->block == 0)
+		errx(1, "--block: too small");
+	return argv + optind;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct peer_options options;
+	size_t i;
+
+	for (i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (strcmp(argv[1], modes[i].name) != 0)
+			continue;
+		argv = parse_options(&options, argc - 1, argv + 1);
+		modes[i].run(&options, argv);
+		if (fflush(stdout) == EOF)
+			err(1, "standard output");
+		return 0;
+	}
+	errx(1, "usage: peer MODE [OPTION]...; the source lists the modes");
+}
