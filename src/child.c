@@ -127,7 +127,8 @@ child_start(struct child *child)
 static void
 note_end(struct child *child, pid_t got, int wstatus)
 {
-	if (got == -1)			/* not ours any more: unknowable */
+	child->lost = got == -1;
+	if (child->lost)
 		child->status = STATUS_FAILED;
 	else if (WIFSIGNALED(wstatus))
 		child->status = STATUS_SIGNAL + WTERMSIG(wstatus);

@@ -4,6 +4,7 @@
 #ifndef CHILD_H
 #define CHILD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -13,6 +14,7 @@ struct child {
 	char		**argv;		/* borrowed, NULL-ended */
 	int		 in, out;	/* what it gets as 0 and 1; -1: ours */
 	int		 status;	/* exit status, 128 + N for a signal */
+	bool		 lost;		/* somebody else reaped it: 125 */
 	int64_t		 ended_ns;	/* when it was reaped, deadline.h */
 };
 

@@ -47,7 +47,7 @@ struct duplex {
 	size_t			 nchildren;
 	struct flow		 flows[SIDES];
 	struct run		 run;
-	int			 status;	/* of us: 0 while all is well */
+	int			 failure;	/* of the first that failed */
 };
 
 static const struct option_spec options[] = {
@@ -210,6 +210,23 @@ relay_sides(struct duplex *duplex)
 	return run_flows(run);
 }
 
+/* Of the commands that have failed, the first in time. */
+static int
+first_failure(const struct duplex *duplex)
+{
+	const struct child *child, *first = NULL;
+
+	for (child = duplex->children;
+	    child < duplex->children + duplex->nchildren; child++) {
+		if (child->pid != 0 || child->status == 0)
+			continue;
+		if (first == NULL || child->ended_ns < first->ended_ns)
+			first = child;
+	}
+	return first == NULL ? STATUS_OK : first->status;
+}
+
+/* Reap what has ended, and remember which failed first. */
 static void
 reap(void *arg)
 {
@@ -218,6 +235,8 @@ reap(void *arg)
 	    offsetof(struct duplex, run));
 
 	child_reap(duplex->children, duplex->nchildren);
+	if (duplex->failure == STATUS_OK)
+		duplex->failure = first_failure(duplex);
 }
 
 /*
@@ -261,22 +280,6 @@ wait_all(struct duplex *duplex)
 	return run_explain(&duplex->run, outcome);
 }
 
-/* Of the commands that have failed, the first in time. */
-static int
-first_failure(const struct duplex *duplex)
-{
-	const struct child *child, *first = NULL;
-
-	for (child = duplex->children;
-	    child < duplex->children + duplex->nchildren; child++) {
-		if (child->pid != 0 || child->status == 0)
-			continue;
-		if (first == NULL || child->ended_ns < first->ended_ns)
-			first = child;
-	}
-	return first == NULL ? STATUS_OK : first->status;
-}
-
 /*
  * Joined directly to us, a command has our input and output; that it has
  * closed them is seen outside only if we have not got them, too.
@@ -290,10 +293,20 @@ drop_our_ends(const struct duplex *duplex)
 	stdfds_drop(STDOUT_FILENO);
 }
 
+/* A child that somebody else reaped: its status is not to be had. */
+static void
+report_lost(const struct duplex *duplex)
+{
+	for (size_t i = 0; i < duplex->nchildren; i++)
+		if (duplex->children[i].lost)
+			warnx("%s: its exit status was lost",
+			    trace_safe(duplex->children[i].argv[0]));
+}
+
 static int
 run_sides(struct duplex *duplex, bool relayed)
 {
-	int status, failure;
+	int status;
 
 	if ((relayed ? join_by_relay(duplex) : join_directly(duplex)) == -1) {
 		warn("pipe");
@@ -310,13 +323,14 @@ run_sides(struct duplex *duplex, bool relayed)
 		status = relay_sides(duplex);
 	else
 		drop_our_ends(duplex);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK) {
 		status = wait_all(duplex);
-	child_reap(duplex->children, duplex->nchildren);
-	failure = first_failure(duplex);
+		reap(&duplex->run);
+	}
 	child_end_all(duplex->children, duplex->nchildren);
+	report_lost(duplex);
 	/* A command that failed by itself did so before we ended the rest. */
-	return status_join(failure, status);
+	return status_join(duplex->failure, status);
 }
 
 static int

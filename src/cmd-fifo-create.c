@@ -120,7 +120,9 @@ insist_on_mode(const struct fifo_create_options *opt, const char *path)
 	struct stat st;
 	int fd, result = 0;
 
-	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	do {
+		fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	} while (fd == -1 && errno == EINTR);
 	if (fd == -1)
 		return -1;
 	if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) &&

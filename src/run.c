@@ -208,6 +208,9 @@ finish_flows(struct run *run, int status)
 int
 run_abort(struct run *run)
 {
+	/* Whoever ended by now did so before we close the ends. */
+	if (run->limits.reap != NULL)
+		run->limits.reap(run->limits.arg);
 	return finish_flows(run, run_explain(run, &run->outcome));
 }
 
