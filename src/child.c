@@ -149,24 +149,33 @@ child_wait(struct child *child)
 	note_end(child, got, wstatus);
 }
 
-size_t
-child_reap(struct child *children, size_t n)
+/* Returns whether it still runs. */
+static bool
+is_running(struct child *child)
 {
-	size_t running = 0;
-	struct child *child;
 	int wstatus = 0;
 	pid_t got;
 
-	for (child = children; child < children + n; child++) {
-		if (child->pid == 0)
-			continue;
-		got = reap_one(child->pid, &wstatus, WNOHANG);
-		if (got == 0) {
-			running++;
-			continue;
-		}
+	if (child->pid == 0)
+		return false;
+	got = reap_one(child->pid, &wstatus, WNOHANG);
+	if (got != 0)
 		note_end(child, got, wstatus);
-	}
+	return got == 0;
+}
+
+size_t
+child_reap(struct child *children, size_t n)
+{
+	pid_t first = signals_take_child();
+	size_t running = 0;
+
+	/* In the order in which they ended, as far as that is known. */
+	for (size_t i = 0; i < n; i++)
+		if (first != 0 && children[i].pid == first)
+			is_running(&children[i]);
+	for (size_t i = 0; i < n; i++)
+		running += is_running(&children[i]);
 	return running;
 }
 

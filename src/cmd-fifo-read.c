@@ -41,6 +41,7 @@ open_ends(struct flow *flow, const char *path,
     const struct fifo_read_options *opt, bool nonblock,
     struct outcome *outcome)
 {
+	endpoint_init_none(&flow->source, path);
 	if (run_take_stdout(&flow->sink, outcome) == -1)
 		return -1;
 	if (strcmp(path, "-") == 0) {

@@ -65,6 +65,7 @@ open_ends(struct flow *flow, const char *path, struct fifo_write_options *opt,
 {
 	bool nonblock = run->limits.nonblock;
 
+	endpoint_init_none(&flow->sink, path);
 	if (opt->nmessages > 0) {
 		endpoint_init_none(&flow->source, "messages");
 		flow->source_ended = next_message;

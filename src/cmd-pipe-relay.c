@@ -30,7 +30,7 @@
 struct pipe_relay_options {
 	const char	**inputs;	/* -i, one after the other */
 	size_t		 ninputs;
-	const char	*output;	/* -o; NULL: standard output */
+	const char	*output;	/* -o; NULL: none was given */
 	bool		 append;	/* -a */
 	bool		 no_splice;	/* --no-splice */
 	bool		 keep_capacity;	/* --pipe-size=keep */
@@ -145,10 +145,10 @@ pass_over(struct flow *flow, const struct outcome *why)
 	opt->status = status_join(opt->status, run_explain(opt->run, why));
 }
 
-static int
-next_input(struct flow *flow, struct outcome *outcome)
+/* The next input that can be opened.  Returns whether there is one. */
+static bool
+open_next_input(struct flow *flow, struct pipe_relay_options *opt)
 {
-	struct pipe_relay_options *opt = flow->arg;
 	struct outcome why;
 
 	while (opt->next < opt->ninputs) {
@@ -160,13 +160,23 @@ next_input(struct flow *flow, struct outcome *outcome)
 		}
 		flow->source_now = opt->run->limits.nonblock &&
 		    flow->source.fifo;
-		set_capacity(flow, opt);
-		if (flow_next_source(flow) == -1)
-			return outcome_set(outcome, OUTCOME_ERROR, SIDE_SOURCE,
-			    errno, NULL);
-		return 1;
+		return true;
 	}
-	return 0;
+	return false;
+}
+
+static int
+next_input(struct flow *flow, struct outcome *outcome)
+{
+	struct pipe_relay_options *opt = flow->arg;
+
+	if (!open_next_input(flow, opt))
+		return 0;
+	set_capacity(flow, opt);
+	if (flow_next_source(flow) == -1)
+		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SOURCE, errno,
+		    NULL);
+	return 1;
 }
 
 /*
@@ -272,15 +282,22 @@ open_output(struct flow *flow, const struct pipe_relay_options *opt,
 	return -1;
 }
 
+/*
+ * The read end first: it opens at once, and a partner that opens the two
+ * FIFOs in the other order would wait for us as we wait for it.
+ */
 static int
 open_ends(struct flow *flow, struct pipe_relay_options *opt,
     struct outcome *outcome)
 {
+	endpoint_init_none(&flow->source, "inputs");
+	endpoint_init_none(&flow->sink,
+	    opt->output == NULL ? "standard output" : opt->output);
 	if (opt->ninputs > 0) {
-		endpoint_init_none(&flow->source, "inputs");
 		flow->source_ended = next_input;
 		flow->source_failed = pass_over;
 		flow->arg = opt;
+		open_next_input(flow, opt);
 	} else if (run_take_stdin(&flow->source, outcome) == -1)
 		return -1;
 	if (open_output(flow, opt, outcome) == -1)

@@ -33,7 +33,8 @@ classify(int fd, const struct stat *st)
 		return ENDPOINT_SOCKET;
 	if (S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3))
 		return ENDPOINT_NULL;
-	if (S_ISCHR(st->st_mode) && isatty(fd))
+	/* Opened again, /dev/ptmx would be another terminal. */
+	if (S_ISCHR(st->st_mode) && st->st_rdev != makedev(5, 2) && isatty(fd))
 		return ENDPOINT_TTY;
 	return ENDPOINT_DEVICE;
 }
@@ -69,6 +70,7 @@ endpoint_init(struct endpoint *ep, int fd, int access, const char *name)
 	ep->own_fd = OWN_FD_UNTRIED;
 	ep->kind = classify(fd, &st);
 	ep->append = (flags & O_APPEND) != 0;
+	ep->pseudo = S_ISREG(st.st_mode) && st.st_size == 0;
 	ep->standard = fd == STDIN_FILENO || fd == STDOUT_FILENO;
 	ep->dev = st.st_dev;
 	ep->ino = st.st_ino;

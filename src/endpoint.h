@@ -28,6 +28,8 @@ struct endpoint {
 	bool			 nonblock;	/* the description is ours
 						   alone and O_NONBLOCK */
 	bool			 append;	/* O_APPEND is set */
+	bool			 pseudo;	/* a file of no size: reading
+						   may block as in /proc */
 	dev_t			 dev;
 	ino_t			 ino;
 	const char		*name;		/* borrowed, for messages */

@@ -24,6 +24,9 @@
  */
 #define WRITER_GRACE_MS 50
 
+/* A name that goes while we hold the inode is IN_ATTRIB. */
+#define WATCH_EVENTS (IN_OPEN | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF)
+
 /* How often a long wait looks whether its path still names the FIFO. */
 #define GONE_LOOK_NS NS_PER_SEC
 
@@ -290,9 +293,9 @@ fifo_watch(const struct endpoint *ep)
 	if (fd == -1)
 		return -1;
 	endpoint_proc_path(path, ep->fd);
-	/* A name that goes while we hold the inode is IN_ATTRIB. */
-	if (inotify_add_watch(fd, path, IN_OPEN | IN_ATTRIB |
-	    IN_MOVE_SELF | IN_DELETE_SELF) == -1) {
+	if (inotify_add_watch(fd, path, WATCH_EVENTS) == -1 &&
+	    (errno != ENOENT || ep->path == NULL ||
+	    inotify_add_watch(fd, ep->path, WATCH_EVENTS) == -1)) {
 		errnum = errno;
 		close(fd);
 		errno = errnum;

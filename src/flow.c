@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "buffer.h"
@@ -35,6 +36,9 @@
 #define CAPACITY_FIRST_AFTER	((uint64_t)64 << 10)
 #define CAPACITY_MORE		((size_t)1 << 20)
 #define CAPACITY_MORE_AFTER	((uint64_t)16 << 20)
+
+/* Fruitless tries before a transport is given up; two are usual. */
+#define DRY_TRIES		8
 
 /* As cat(1)'s; 64 K to 512 K did not differ in the same measurement. */
 #define BUFFER_SIZE		((size_t)128 << 10)
@@ -193,25 +197,35 @@ flow_peer_came(struct flow *flow)
 	flow_set_state(flow, FLOW_OPEN);
 }
 
+void
+flow_wake(struct flow *flow)
+{
+	if (flow->runnable)
+		return;
+	flow->wait_ns[flow->wait_side] += deadline_now() - flow->blocked_at;
+	flow->runnable = true;
+}
+
+int64_t
+flow_wait_ns(const struct flow *flow, enum side side)
+{
+	int64_t ns = flow->wait_ns[side];
+
+	if (!flow->runnable && !flow_is_over(flow) && flow->wait_side == side)
+		ns += deadline_now() - flow->blocked_at;
+	return ns;
+}
+
 bool
 flow_retry(struct flow *flow, uint64_t bytes)
 {
 	if (flow->runnable || flow->bytes_in - flow->retried_at < bytes)
 		return false;
 	flow->retried_at = flow->bytes_in;
-	flow->runnable = true;
+	flow_wake(flow);
 	/* Nothing was learned of the side that blocks it. */
 	flow->moved = true;
 	return true;
-}
-
-void
-flow_waited(struct flow *flow, int64_t ns)
-{
-	if (flow->wait_side == SIDE_SINK)
-		flow->wait_sink_ns += ns;
-	else
-		flow->wait_source_ns += ns;
 }
 
 static void
@@ -279,12 +293,20 @@ over(struct flow *flow, enum flow_state state)
 	return FLOW_ENDED;
 }
 
-/* Whether all that was ever written to a pipe has been read: EOF is next. */
+/*
+ * Whether there is nothing more to come from a source.  splice(2) looks at
+ * the sink first, so that a reader that took everything and left can hide
+ * the EOF.
+ */
 static bool
 at_eof(const struct endpoint *ep)
 {
+	struct stat st;
 	int unread;
 
+	if (ep->kind == ENDPOINT_FILE)
+		return fstat(ep->fd, &st) == 0 && S_ISREG(st.st_mode) &&
+		    lseek(ep->fd, 0, SEEK_CUR) >= st.st_size;
 	return ep->kind == ENDPOINT_PIPE &&
 	    ioctl(ep->fd, FIONREAD, &unread) == 0 && unread == 0 &&
 	    endpoint_ready(ep, POLLIN, 0) == POLLHUP;
@@ -353,16 +375,34 @@ guess_side(struct flow *flow, enum side side)
 	else if (!flow->moved)
 		flow->wait_side = flow->wait_side == SIDE_SOURCE ?
 		    SIDE_SINK : SIDE_SOURCE;
+	flow->dry = flow->moved ? 0 : flow->dry + 1;
 	flow->moved = false;
+}
+
+static bool
+source_is_ready(const struct flow *flow)
+{
+	return endpoint_ready(&flow->source, POLLIN, 0) != 0;
+}
+
+static bool
+sink_is_ready(const struct flow *flow)
+{
+	return endpoint_ready(&flow->sink, POLLOUT, 0) != 0;
 }
 
 /* -n: a wait that nobody asked for ends the flow. */
 static enum flow_step
 blocked_now(struct flow *flow, enum side side, struct outcome *outcome)
 {
-	if (side == SIDE_NONE)
-		side = (endpoint_ready(&flow->source, POLLIN, 0) & POLLIN) ?
-		    SIDE_SINK : SIDE_SOURCE;
+	if (side == SIDE_NONE) {
+		if (!sink_is_ready(flow))
+			side = SIDE_SINK;
+		else if (!source_is_ready(flow))
+			side = SIDE_SOURCE;
+		else	/* something came just now */
+			return FLOW_MOVED;
+	}
 	flow->wait_side = side;
 	if (side == SIDE_SOURCE && flow->source_now)
 		return source_at_end(flow, "nothing more queued");
@@ -376,6 +416,30 @@ blocked_now(struct flow *flow, enum side side, struct outcome *outcome)
 	return FLOW_FAILED;
 }
 
+/*
+ * A transport that is blocked again and again while both ends are ready is
+ * of no use: that is how a splice(2) looks which the system does not want.
+ */
+static bool
+is_stuck(const struct flow *flow)
+{
+	return flow->dry >= DRY_TRIES && flow->transport != &transport_copy &&
+	    source_is_ready(flow) && sink_is_ready(flow);
+}
+
+static enum flow_step
+refused(struct flow *flow, const char *how, struct outcome *outcome)
+{
+	trace_debug(TRACE_FLOW, "%s -> %s: no %s: %s",
+	    trace_safe(flow->source.name), trace_safe(flow->sink.name),
+	    flow->transport->name, how);
+	flow->dry = 0;
+	if (use_transport(flow, &transport_copy) == 0)
+		return FLOW_MOVED;
+	outcome_set(outcome, OUTCOME_ERROR, SIDE_NONE, errno, NULL);
+	return FLOW_FAILED;
+}
+
 static enum flow_step
 blocked(struct flow *flow, enum side side, struct outcome *outcome)
 {
@@ -384,10 +448,14 @@ blocked(struct flow *flow, enum side side, struct outcome *outcome)
 	if (flow->sink_gone)
 		return sink_left(flow, outcome);
 	guess_side(flow, side);
+	if (is_stuck(flow))
+		return refused(flow, "always blocked", outcome);
 	if (flow->source_now || flow->sink_now)
 		step = blocked_now(flow, side, outcome);
-	if (step == FLOW_BLOCKED)
+	if (step == FLOW_BLOCKED) {
 		flow->runnable = false;
+		flow->blocked_at = deadline_now();
+	}
 	return step;
 }
 
@@ -414,13 +482,7 @@ pull(struct flow *flow, struct outcome *outcome)
 			return blocked(flow, SIDE_SOURCE, outcome);
 		return source_at_end(flow, "end of file");
 	case MOVE_REFUSED:
-		trace_debug(TRACE_FLOW, "%s -> %s: %s refused: %s",
-		    trace_safe(flow->source.name), trace_safe(flow->sink.name),
-		    flow->transport->name, strerror(errno));
-		if (use_transport(flow, &transport_copy) == 0)
-			return FLOW_MOVED;
-		outcome_set(outcome, OUTCOME_ERROR, SIDE_NONE, errno, NULL);
-		return FLOW_FAILED;
+		return refused(flow, strerror(errno), outcome);
 	case MOVE_FAILED:
 		break;
 	}

@@ -64,18 +64,21 @@ struct flow {
 	struct buffer	*buffer;	/* copy's ring; owned */
 	bool		 copied;	/* some bytes went through memory */
 	bool		 raised, raised_more;	/* the capacities */
-	bool		 runnable;	/* worth a step */
+	bool		 runnable;	/* worth a step; flow_wake() sets it */
 	bool		 sink_gone;	/* poll(2) saw the last reader leave */
 	enum side	 wait_side;	/* the side that blocks it */
 	bool		 moved;		/* since it was last blocked */
+	unsigned int	 dry;		/* blocked so often without moving */
 	int		 watch_fd;	/* fifo_watch() while WAITING, or -1 */
+	bool		 watch_failed;	/* it is not to be had */
 	int64_t		 waiting_since;	/* for the present peer */
 	int64_t		 look_at;	/* when relay.c looks for it */
 	int64_t		 moved_at;	/* the last byte or peer */
 	int64_t		 started_at, ended_at;
 	uint64_t	 bytes_in, bytes_out, discarded;
 	uint64_t	 retried_at;	/* bytes_in then, flow_retry() */
-	int64_t		 wait_source_ns, wait_sink_ns;	/* blocked so long */
+	int64_t		 blocked_at;	/* unless runnable */
+	int64_t		 wait_ns[SIDE_SINK + 1];	/* flow_wait_ns() */
 };
 
 enum flow_step {
@@ -115,8 +118,11 @@ void	 flow_peer_came(struct flow *);
  */
 bool	 flow_retry(struct flow *, uint64_t bytes);
 
-/* It was blocked for ns. */
-void	 flow_waited(struct flow *, int64_t ns);
+/* Something happened that may end the wait of a blocked flow. */
+void	 flow_wake(struct flow *);
+
+/* How long it has been blocked by that side until now, ns. */
+int64_t	 flow_wait_ns(const struct flow *, enum side);
 
 /* Whether it is CLOSED or BROKEN. */
 bool	 flow_is_over(const struct flow *);

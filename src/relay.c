@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/param.h>
 #include <unistd.h>
 
 #include "compat.h"
@@ -21,13 +22,16 @@
 #include "trace.h"
 
 /*
- * A ppoll(2) that finds a descriptor ready delivers no signal; let them in
- * by force so often.
+ * A ppoll(2) that finds a descriptor ready delivers no signal, and a loop
+ * with a busy flow does not need one: let signals in by force so often, and
+ * look then after the flows that wait.
  */
 #define SIGNAL_TURNS 16
 
 /* How often a waiting flow is looked at: is its FIFO still there? */
-#define LOOK_NS NS_PER_SEC
+#define LOOK_NS		NS_PER_SEC
+#define IDLE_LOOKS	4	/* in an idle time-out, without inotify */
+#define LOOK_LEAST_NS	(50 * NS_PER_MS)
 
 /*
  * A flow that ran dry after so many bytes lets the peers work for a moment
@@ -64,7 +68,7 @@ handle_signals(struct relay *relay)
 {
 	if (++relay->turn % SIGNAL_TURNS == 0)
 		signals_poll();
-	if (signals_take_child() && relay->limits->reap != NULL)
+	if (signals_has_child() && relay->limits->reap != NULL)
 		relay->limits->reap(relay->limits->arg);
 	if (signals_take_report() && relay->limits->report != NULL)
 		relay->limits->report(relay->limits->arg);
@@ -120,7 +124,7 @@ look_at_waiting(struct relay *relay, struct flow *flow)
 
 	if (peer == FIFO_WRITER || peer == FIFO_DATA) {
 		flow_peer_came(flow);
-		flow->runnable = true;
+		flow_wake(flow);
 		return 0;
 	}
 	if (fifo_is_gone(&flow->source))
@@ -135,17 +139,13 @@ read_slots(struct relay *relay, struct flow *flow, const struct pollfd *slots)
 	short source = slots[SLOT_SOURCE].revents;
 	short sink = slots[SLOT_SINK].revents;
 
-	if (source != 0) {
-		/* Came, wrote nothing or not, and left. */
-		if ((source & POLLHUP) != 0)
-			flow_peer_came(flow);
-		flow->runnable = true;
-	}
-	if (sink != 0) {
-		if (flow->sink.kind == ENDPOINT_PIPE && (sink & POLLERR) != 0)
-			flow->sink_gone = true;
-		flow->runnable = true;
-	}
+	/* Came, wrote nothing or not, and left. */
+	if ((source & POLLHUP) != 0)
+		flow_peer_came(flow);
+	if (flow->sink.kind == ENDPOINT_PIPE && (sink & POLLERR) != 0)
+		flow->sink_gone = true;
+	if (source != 0 || sink != 0)
+		flow_wake(flow);
 	if (slots[SLOT_WATCH].revents != 0) {
 		fifo_watch_drain(flow->watch_fd);
 		if (flow->state == FLOW_WAITING)
@@ -155,36 +155,62 @@ read_slots(struct relay *relay, struct flow *flow, const struct pollfd *slots)
 }
 
 /*
+ * Where the arrival of a writer itself counts, for --idle-timeout, inotify(7)
+ * tells of it; but closing that takes the kernel 10 to 20 ms, which nobody
+ * else shall pay.  Where it is not to be had, look more often.
+ */
+static int64_t
+look_interval(struct relay *relay, struct flow *flow)
+{
+	int64_t idle = relay->limits->idle_timeout;
+
+	if (idle == 0)
+		return LOOK_NS;
+	if (flow->watch_fd == -1 && !flow->watch_failed) {
+		flow->watch_fd = fifo_watch(&flow->source);
+		flow->watch_failed = flow->watch_fd == -1;
+		flow->look_at = relay->now;	/* what came before */
+	}
+	if (flow->watch_fd != -1 || idle > LOOK_NS * IDLE_LOOKS)
+		return LOOK_NS;
+	return idle / IDLE_LOOKS > LOOK_LEAST_NS ? idle / IDLE_LOOKS :
+	    LOOK_LEAST_NS;
+}
+
+/*
  * A waiting flow: whether there is a writer, poll(2) cannot tell, so look
- * once a second and when the time is up.  Where the arrival itself counts,
- * for --idle-timeout, inotify(7) tells of it; but closing that takes the
- * kernel 10 to 20 ms, which nobody else shall pay.
+ * now and then, and when the time is up.
  */
 static int
 check_waiting(struct relay *relay, struct flow *flow, int64_t *next)
 {
 	int64_t by = deadline_after(flow->waiting_since,
 	    relay->limits->open_timeout);
-	bool watch = relay->limits->idle_timeout != 0;
+	int64_t interval;
 
 	if (flow->state != FLOW_WAITING || flow->runnable)
 		return 0;
-	if (watch && flow->watch_fd == -1) {
-		flow->watch_fd = fifo_watch(&flow->source);
-		flow->look_at = relay->now;	/* what came before */
-	}
+	interval = look_interval(relay, flow);
+	flow->look_at = deadline_min(flow->look_at, relay->now + interval);
 	if (relay->now >= flow->look_at || relay->now >= by) {
 		if (look_at_waiting(relay, flow) == -1)
 			return -1;
 		if (flow->state != FLOW_WAITING)
 			return 0;
-		flow->look_at = relay->now + LOOK_NS;
+		flow->look_at = relay->now + interval;
 	}
 	if (relay->now >= by)
 		return outcome_set(relay->outcome, OUTCOME_OPEN_TIMEOUT,
 		    SIDE_SOURCE, 0, flow->source.name);
 	*next = deadline_min(*next, deadline_min(by, flow->look_at));
 	return 0;
+}
+
+/* When it last moved a byte, or handed its end on. */
+static int64_t
+flow_last_event(const struct flow *flow)
+{
+	return flow_is_over(flow) ? flow->ended_at : flow->moved_at;
 }
 
 /* The nearest deadline, or -1 when one has passed. */
@@ -200,12 +226,10 @@ check_deadlines(struct relay *relay, int64_t *next)
 		return outcome_set(relay->outcome, OUTCOME_TOTAL_TIMEOUT,
 		    SIDE_NONE, 0, NULL);
 	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++) {
-		if (flow_is_over(flow))
-			continue;
 		if (check_waiting(relay, flow, next) == -1)
 			return -1;
-		if (flow->state != FLOW_WAITING && flow->moved_at > moved_at)
-			moved_at = flow->moved_at;
+		if (flow->state != FLOW_WAITING)
+			moved_at = MAX(moved_at, flow_last_event(flow));
 	}
 	if (moved_at != -1 && limits->idle_timeout != 0) {
 		moved_at = deadline_after(moved_at, limits->idle_timeout);
@@ -217,29 +241,37 @@ check_deadlines(struct relay *relay, int64_t *next)
 	return 0;
 }
 
+static void
+trace_slots(const struct flow *flow, const struct pollfd *slots)
+{
+	trace_debug(TRACE_RELAY, "%s -> %s: waited for %s, events %#x %#x %#x",
+	    trace_safe(flow->source.name), trace_safe(flow->sink.name),
+	    wants_sink(flow) ? "room" : "input",
+	    (unsigned int)slots[SLOT_SOURCE].revents,
+	    (unsigned int)slots[SLOT_SINK].revents,
+	    (unsigned int)slots[SLOT_WATCH].revents);
+}
+
 static int
 wait_for_events(struct relay *relay, int64_t until)
 {
 	struct timespec ts;
-	int64_t before = relay->now;
 	struct flow *flow;
 	int n;
 
 	for (size_t i = 0; i < relay->nflows; i++)
 		fill_slots(&relay->flows[i], relay->slots + i * SLOTS);
 	n = ppoll(relay->slots, relay->nflows * SLOTS,
-	    deadline_left(until, before, &ts), signals_wait_mask());
+	    deadline_left(until, relay->now, &ts), signals_wait_mask());
 	if (n == -1 && errno != EINTR && errno != EAGAIN)
 		return outcome_set(relay->outcome, OUTCOME_ERROR, SIDE_NONE,
 		    errno, NULL);
 	relay->now = deadline_now();
-	for (size_t i = 0; i < relay->nflows; i++) {
+	for (size_t i = 0; n > 0 && i < relay->nflows; i++) {
 		flow = &relay->flows[i];
-		if (flow_is_over(flow) || flow->runnable)
-			continue;
-		flow_waited(flow, relay->now - before);
-		if (n > 0 && read_slots(relay, flow,
-		    relay->slots + i * SLOTS) == -1)
+		trace_slots(flow, relay->slots + i * SLOTS);
+		if (!flow_is_over(flow) && !flow->runnable &&
+		    read_slots(relay, flow, relay->slots + i * SLOTS) == -1)
 			return -1;
 	}
 	return 0;
@@ -342,6 +374,8 @@ run(struct relay *relay)
 		/* While one flow is busy, only look after the others. */
 		if (waiting < going)
 			until = relay->now;
+		if (waiting < going && relay->turn % SIGNAL_TURNS != 0)
+			continue;
 		if (waiting > 0 && wait_for_events(relay, until) == -1)
 			return -1;
 	}

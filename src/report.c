@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <libsmartcols.h>
 #include <libutil.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,8 +45,8 @@ flow_text(const struct flow *flow)
 	warnx("%s -> %s: %" PRIu64 " in, %" PRIu64 " out, "
 	    "waited %.3f s for input, %.3f s for output",
 	    trace_safe(flow->source.name), trace_safe(flow->sink.name),
-	    flow->bytes_in, flow->bytes_out, seconds(flow->wait_source_ns),
-	    seconds(flow->wait_sink_ns));
+	    flow->bytes_in, flow->bytes_out, seconds(flow_wait_ns(flow, SIDE_SOURCE)),
+	    seconds(flow_wait_ns(flow, SIDE_SINK)));
 }
 
 static void
@@ -167,17 +166,11 @@ json_line(struct json *json)
 	json->column = 0;
 }
 
-/* Add a cell; the first line defines the columns. */
+/* Add a cell with a text; the first line defines the columns. */
 static void
-json_cell(struct json *json, const char *name, int type, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static void
-json_cell(struct json *json, const char *name, int type, const char *fmt, ...)
+json_text(struct json *json, const char *name, int type, const char *text)
 {
 	struct libscols_column *column;
-	char text[512];
-	va_list ap;
 
 	if (json->line == NULL && json->columns > 0)
 		json->line = scols.table_new_line(json->table, NULL);
@@ -190,12 +183,33 @@ json_cell(struct json *json, const char *name, int type, const char *fmt, ...)
 	/* A table has to have a column before it takes a line. */
 	if (json->line == NULL)
 		json->line = scols.table_new_line(json->table, NULL);
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	if (json->line != NULL)
 		scols.line_set_data(json->line, json->column, text);
 	json->column++;
+}
+
+static void
+json_string(struct json *json, const char *name, const char *text)
+{
+	json_text(json, name, SCOLS_JSON_STRING, text);
+}
+
+static void
+json_count(struct json *json, const char *name, uint64_t count)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, count);
+	json_text(json, name, SCOLS_JSON_NUMBER, text);
+}
+
+static void
+json_seconds(struct json *json, const char *name, int64_t ns)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.6f", seconds(ns));
+	json_text(json, name, SCOLS_JSON_NUMBER, text);
 }
 
 static void
@@ -203,18 +217,15 @@ json_end(struct json *json)
 {
 	if (scols.print_table(json->table) != 0)
 		warnx("no JSON");
-	fputc('\n', stderr);
 	scols.unref_table(json->table);
 }
 
 static void
 json_common(struct json *json, const struct report *report)
 {
-	json_cell(json, "seconds", SCOLS_JSON_NUMBER, "%.6f",
-	    seconds(report->elapsed_ns));
+	json_seconds(json, "seconds", report->elapsed_ns);
 	if (report->status != REPORT_STATUS_NONE)
-		json_cell(json, "status", SCOLS_JSON_NUMBER, "%d",
-		    report->status);
+		json_count(json, "status", (uint64_t)report->status);
 }
 
 static void
@@ -222,21 +233,15 @@ json_flow(struct json *json, const struct report *report,
     const struct flow *flow)
 {
 	json_line(json);
-	json_cell(json, "command", SCOLS_JSON_STRING, "%s", report->command);
-	json_cell(json, "source", SCOLS_JSON_STRING, "%s",
-	    trace_safe(flow->source.name));
-	json_cell(json, "sink", SCOLS_JSON_STRING, "%s",
-	    trace_safe(flow->sink.name));
-	json_cell(json, "transport", SCOLS_JSON_STRING, "%s",
-	    flow_transport_name(flow));
-	json_cell(json, "bytes_in", SCOLS_JSON_NUMBER, "%" PRIu64,
-	    flow->bytes_in);
-	json_cell(json, "bytes_out", SCOLS_JSON_NUMBER, "%" PRIu64,
-	    flow->bytes_out);
-	json_cell(json, "wait_source_seconds", SCOLS_JSON_NUMBER, "%.6f",
-	    seconds(flow->wait_source_ns));
-	json_cell(json, "wait_sink_seconds", SCOLS_JSON_NUMBER, "%.6f",
-	    seconds(flow->wait_sink_ns));
+	json_string(json, "command", report->command);
+	json_string(json, "source", trace_safe(flow->source.name));
+	json_string(json, "sink", trace_safe(flow->sink.name));
+	json_string(json, "transport", flow_transport_name(flow));
+	json_count(json, "bytes_in", flow->bytes_in);
+	json_count(json, "bytes_out", flow->bytes_out);
+	json_seconds(json, "wait_source_seconds",
+	    flow_wait_ns(flow, SIDE_SOURCE));
+	json_seconds(json, "wait_sink_seconds", flow_wait_ns(flow, SIDE_SINK));
 	json_common(json, report);
 }
 
@@ -250,9 +255,8 @@ stats_json(const struct report *report)
 	for (size_t i = 0; i < report->nflows; i++)
 		json_flow(&json, report, &report->flows[i]);
 	if (report->nflows == 0) {
-		json_cell(&json, "command", SCOLS_JSON_STRING, "%s",
-		    report->command);
-		json_cell(&json, "transport", SCOLS_JSON_STRING, "direct");
+		json_string(&json, "command", report->command);
+		json_string(&json, "transport", "direct");
 		json_common(&json, report);
 	}
 	json_end(&json);
@@ -277,9 +281,9 @@ report_created(const struct report *report, enum stats_form form,
 		    seconds(report->elapsed_ns));
 		return;
 	}
-	json_cell(&json, "command", SCOLS_JSON_STRING, "%s", report->command);
-	json_cell(&json, "created", SCOLS_JSON_NUMBER, "%u", created);
-	json_cell(&json, "existed", SCOLS_JSON_NUMBER, "%u", existed);
+	json_string(&json, "command", report->command);
+	json_count(&json, "created", created);
+	json_count(&json, "existed", existed);
 	json_common(&json, report);
 	json_end(&json);
 }

@@ -42,7 +42,8 @@ static sigset_t inherited_mask, wait_mask, closed_mask;
 static bool started;
 static int condemned;
 
-static volatile sig_atomic_t fatal, report, child;
+static volatile sig_atomic_t fatal, report;
+static volatile pid_t child;
 static volatile sig_atomic_t guarded;
 static timer_t guard_timer;
 static bool guard_made;
@@ -59,16 +60,18 @@ guard_arm(int64_t first_ns)
 }
 
 static void
-handle(int signo)
+handle(int signo, siginfo_t *info, void *context)
 {
 	int saved = errno;
 
+	(void)context;
 	switch (signo) {
 	case SIGUSR1:
 		report = 1;
 		break;
 	case SIGCHLD:
-		child = 1;
+		if (child == 0)
+			child = info->si_pid;
 		break;
 	case SIGINT:
 	case SIGTERM:
@@ -90,8 +93,8 @@ set_handler(int signo, int flags, struct sigaction *old)
 	struct sigaction sa;
 
 	memset(&sa, 0, sizeof(sa));
-	sa.sa_handler = handle;
-	sa.sa_flags = flags;
+	sa.sa_sigaction = handle;
+	sa.sa_flags = flags | SA_SIGINFO;
 	sigfillset(&sa.sa_mask);
 	sigaction(signo, &sa, old);
 }
@@ -175,9 +178,15 @@ signals_take_report(void)
 }
 
 bool
+signals_has_child(void)
+{
+	return child != 0;
+}
+
+pid_t
 signals_take_child(void)
 {
-	bool taken = child != 0;
+	pid_t taken = child;
 
 	child = 0;
 	return taken;

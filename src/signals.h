@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /*
  * The first thing in main: from here on SIGUSR1 asks for a report and kills
@@ -36,9 +37,16 @@ void	 signals_poll(void);
 /* The fatal signal that arrived first, or 0. */
 int	 signals_fatal(void);
 
-/* Whether SIGUSR1, or SIGCHLD, arrived since the last call. */
+/* Whether SIGUSR1 arrived since the last call. */
 bool	 signals_take_report(void);
-bool	 signals_take_child(void);
+
+/*
+ * Whether SIGCHLD arrived, and the process that it was for: of several that
+ * ended at a time the first, since later ones are merged into it.  Taking
+ * it clears it; 0 when there is none.
+ */
+bool	 signals_has_child(void);
+pid_t	 signals_take_child(void);
 
 /*
  * Around a blocking call that only a signal can end, such as open(2) of a

@@ -75,15 +75,18 @@ trace_print(const char *tag, const char *fmt, ...)
 {
 	int64_t now = deadline_now() - start_ns;
 	int saved = errno;
-	char text[1024];
+	char *text;
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	if (vasprintf(&text, fmt, ap) == -1)
+		text = NULL;
 	va_end(ap);
-	fprintf(stderr, "%s: %s%" PRId64 ".%06" PRId64 "s %s\n",
+	if (text != NULL)
+		fprintf(stderr, "%s: %s%" PRId64 ".%06" PRId64 "s %s\n",
 	    getprogname(), tag, now / NS_PER_SEC, now % NS_PER_SEC / 1000,
 	    text);
+	free(text);
 	errno = saved;
 }
 

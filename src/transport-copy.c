@@ -14,15 +14,44 @@
 
 #include "buffer.h"
 #include "compat.h"
+#include "deadline.h"
 #include "record.h"
+#include "signals.h"
 #include "transport.h"
+
+/*
+ * A call may block all the same: a terminal that is writable has room for a
+ * byte, and others may be faster at a shared pipe.  So signals come through
+ * during such a call, and it ends after so long at the latest.
+ */
+#define BLOCK_AT_MOST_NS (50 * NS_PER_MS)
+
+static ssize_t
+guarded(ssize_t (*call)(int, const struct iovec *, int), int fd,
+    const struct iovec *iov, int count)
+{
+	ssize_t n;
+
+	if (signals_guard_begin(deadline_now() + BLOCK_AT_MOST_NS) == -1)
+		return -1;
+	n = call(fd, iov, count);
+	signals_guard_end();
+	return n;
+}
 
 /* Whether a call on ep may block, so that it needs a look before it. */
 static bool
-must_look(const struct endpoint *ep)
+may_block(const struct endpoint *ep)
 {
 	return ep->kind == ENDPOINT_PIPE || ep->kind == ENDPOINT_TTY ||
 	    ep->kind == ENDPOINT_DEVICE;
+}
+
+static ssize_t
+not_now(void)
+{
+	errno = EAGAIN;
+	return -1;
 }
 
 static ssize_t
@@ -37,11 +66,11 @@ source_read(struct endpoint *ep, struct iovec *iov, int count)
 	}
 	if (endpoint_privatize(ep))
 		return readv(ep->own_fd, iov, count);
-	if (must_look(ep) && endpoint_ready(ep, POLLIN, 0) == 0) {
-		errno = EAGAIN;
-		return -1;
-	}
-	return readv(ep->fd, iov, count);
+	if (!may_block(ep) && !ep->pseudo)
+		return readv(ep->fd, iov, count);
+	if (endpoint_ready(ep, POLLIN, 0) == 0)
+		return not_now();
+	return guarded(readv, ep->fd, iov, count);
 }
 
 static ssize_t
@@ -56,16 +85,14 @@ sink_write(struct endpoint *ep, struct iovec *iov, int count)
 	}
 	if (endpoint_privatize(ep))
 		return writev(ep->own_fd, iov, count);
-	if (!must_look(ep))
+	if (!may_block(ep))
 		return writev(ep->fd, iov, count);
-	if (endpoint_ready(ep, POLLOUT, 0) == 0) {
-		errno = EAGAIN;
-		return -1;
-	}
-	/* A writable pipe takes PIPE_BUF bytes without blocking. */
+	if (endpoint_ready(ep, POLLOUT, 0) == 0)
+		return not_now();
+	/* A pipe that is writable takes as much as this in one go. */
 	if (iov->iov_len > PIPE_BUF)
 		iov->iov_len = PIPE_BUF;
-	return writev(ep->fd, iov, 1);
+	return guarded(writev, ep->fd, iov, 1);
 }
 
 static enum move_result

@@ -76,7 +76,8 @@ transport_choose(const struct flow *flow)
 	if (from == ENDPOINT_PIPE && (to == ENDPOINT_PIPE ||
 	    to == ENDPOINT_FILE || to == ENDPOINT_NULL))
 		return &transport_splice;
-	if (from == ENDPOINT_FILE && to == ENDPOINT_PIPE)
+	if (from == ENDPOINT_FILE && to == ENDPOINT_PIPE &&
+	    !flow->source.pseudo)
 		return &transport_splice;
 	return &transport_copy;
 }
