@@ -208,7 +208,7 @@ child_end_all(struct child *children, size_t n)
 			signal_all(children, n, SIGKILL);
 			kill_at = DEADLINE_NEVER;
 		}
-		ppoll(NULL, 0, deadline_left(kill_at, now, &ts),
-		    signals_wait_mask());
+		ppoll(NULL, 0, deadline_left(signals_has_child() ? now :
+		    kill_at, now, &ts), signals_wait_mask());
 	}
 }

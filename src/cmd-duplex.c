@@ -206,7 +206,7 @@ relay_sides(struct duplex *duplex)
 
 	if (make_flow(&duplex->flows[0], left, right, &run->outcome) == -1 ||
 	    make_flow(&duplex->flows[1], right, left, &run->outcome) == -1)
-		return run_abort(run);
+		return run_conclude(run);
 	return run_flows(run);
 }
 
@@ -251,31 +251,22 @@ wait_all(struct duplex *duplex)
 	const struct limits *limits = &duplex->run.limits;
 	struct outcome *outcome = &duplex->run.outcome;
 	struct timespec ts;
-	int64_t now;
+	int64_t now, until;
 
 	outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
 	while (child_reap(duplex->children, duplex->nchildren) > 0) {
 		now = deadline_now();
-		if (signals_take_report())
-			limits->report(limits->arg);
-		if (signals_fatal() != 0) {
-			outcome->signo = signals_fatal();
-			outcome_set(outcome, OUTCOME_SIGNAL, SIDE_NONE, 0,
-			    NULL);
+		if (limit_check(limits, now, SIDE_NONE, NULL, outcome) == -1)
 			break;
-		}
-		if (now >= limits->deadline) {
-			outcome_set(outcome, OUTCOME_TOTAL_TIMEOUT, SIDE_NONE,
-			    0, NULL);
-			break;
-		}
 		if (now >= idle) {
 			outcome_set(outcome, OUTCOME_IDLE_TIMEOUT, SIDE_NONE,
 			    0, NULL);
 			break;
 		}
-		ppoll(NULL, 0, deadline_left(deadline_min(limits->deadline,
-		    idle), now, &ts), signals_wait_mask());
+		until = signals_arrived() ? now :
+		    deadline_min(limits->deadline, idle);
+		ppoll(NULL, 0, deadline_left(until, now, &ts),
+		    signals_wait_mask());
 	}
 	return run_explain(&duplex->run, outcome);
 }
@@ -329,7 +320,7 @@ run_sides(struct duplex *duplex, bool relayed)
 	}
 	child_end_all(duplex->children, duplex->nchildren);
 	report_lost(duplex);
-	/* A command that failed by itself did so before we ended the rest. */
+	/* What was noted failed before we closed or ended anything. */
 	return status_join(duplex->failure, status);
 }
 

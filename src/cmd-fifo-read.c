@@ -50,9 +50,8 @@ open_ends(struct flow *flow, const char *path,
 	} else {
 		if (fifo_open_read(&flow->source, path, outcome) == -1)
 			return -1;
-		if (nonblock && opt->bytes > 0 &&
-		    fifo_require_data(&flow->source, outcome) == -1)
-			return -1;
+		if (nonblock)
+			fifo_give_grace(&flow->source);
 		if (opt->follow)
 			flow->source_ended = follow;
 		flow->source_now = nonblock;
@@ -70,7 +69,7 @@ run(const struct command *command, int argc, char **argv)
 	struct flow flow;
 	struct run run;
 	const char *arg;
-	int key, status;
+	int key;
 
 	options_init(&parsed, command, argc, argv);
 	while ((key = options_next(&parsed, &arg)) > 0) {
@@ -95,13 +94,8 @@ run(const struct command *command, int argc, char **argv)
 		    "more than one FIFO was given");
 
 	run_init(&run, &parsed, &flow, 1);
-	if (open_ends(&flow, argv[optind], &opt, parsed.common.nonblock,
-	    &run.outcome) == -1)
-		status = run_abort(&run);
-	else
-		status = run_flows(&run);
-	run_stats(&run, status);
-	return status;
+	return run_whole(&run, open_ends(&flow, argv[optind], &opt,
+	    parsed.common.nonblock, &run.outcome) == 0, NULL);
 }
 
 const struct command cmd_fifo_read = {

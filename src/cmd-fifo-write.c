@@ -126,11 +126,8 @@ run(const struct command *command, int argc, char **argv)
 		goto out;
 
 	run_init(&run, &parsed, &flow, 1);
-	if (open_ends(&flow, argv[optind], &opt, &run) == -1)
-		status = run_abort(&run);
-	else
-		status = run_flows(&run);
-	run_stats(&run, status);
+	status = run_whole(&run, open_ends(&flow, argv[optind], &opt,
+	    &run) == 0, NULL);
 out:
 	free(opt.messages);
 	return status;

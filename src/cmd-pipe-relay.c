@@ -25,7 +25,6 @@
 			 S_IROTH | S_IWOTH)
 
 #define CAPACITY_AUTO	((size_t)0)
-#define CAPACITY_MAX	SIZE_MAX
 
 struct pipe_relay_options {
 	const char	**inputs;	/* -i, one after the other */
@@ -115,25 +114,19 @@ open_input(struct flow *flow, const struct run *run, const char *path,
 			return -1;
 		return open_file(source, path, O_RDONLY, SIDE_SOURCE, outcome);
 	}
-	if (run->limits.nonblock &&
-	    fifo_require_data(source, outcome) == -1) {
-		endpoint_finish(source);
-		return -1;
-	}
+	if (run->limits.nonblock)
+		fifo_give_grace(source);
 	return 0;
 }
 
+/* A capacity that is refused makes it slower, but nothing is wrong. */
 static void
-set_capacity(struct flow *flow, const struct pipe_relay_options *opt)
+set_capacity(struct endpoint *ep, const struct pipe_relay_options *opt)
 {
-	const struct endpoint *refused;
-
-	if (opt->capacity == CAPACITY_AUTO ||
-	    flow_set_capacity(flow, opt->capacity, &refused) == 0)
-		return;
-	/* It is slower, but nothing is wrong. */
-	if (!opt->run->common->quiet)
-		warn("%s: capacity not changed", trace_safe(refused->name));
+	if (opt->capacity != CAPACITY_AUTO &&
+	    endpoint_set_capacity(ep, opt->capacity) == -1 &&
+	    !opt->run->common->quiet)
+		warn("%s: capacity not changed", trace_safe(ep->name));
 }
 
 /* As cat(1) does: what cannot be read is reported and passed over. */
@@ -155,9 +148,11 @@ open_next_input(struct flow *flow, struct pipe_relay_options *opt)
 		endpoint_finish(&flow->source);
 		if (open_input(flow, opt->run, opt->inputs[opt->next++],
 		    &why) == -1) {
+			endpoint_init_none(&flow->source, "inputs");
 			pass_over(flow, &why);
 			continue;
 		}
+		set_capacity(&flow->source, opt);
 		flow->source_now = opt->run->limits.nonblock &&
 		    flow->source.fifo;
 		return true;
@@ -172,7 +167,6 @@ next_input(struct flow *flow, struct outcome *outcome)
 
 	if (!open_next_input(flow, opt))
 		return 0;
-	set_capacity(flow, opt);
 	if (flow_next_source(flow) == -1)
 		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SOURCE, errno,
 		    NULL);
@@ -306,30 +300,19 @@ open_ends(struct flow *flow, struct pipe_relay_options *opt,
 	flow->keep_capacity = opt->keep_capacity || opt->run->limits.nonblock ||
 	    opt->capacity != CAPACITY_AUTO;
 	flow->sink_now = opt->run->limits.nonblock && flow->sink.fifo;
+	if (opt->ninputs == 0)
+		set_capacity(&flow->source, opt);
+	set_capacity(&flow->sink, opt);
 	return 0;
 }
 
 static int
-parse_capacity(struct pipe_relay_options *opt, const char *arg)
+parse_pipe_size(struct pipe_relay_options *opt, const char *arg)
 {
-	uint64_t size;
-
 	opt->keep_capacity = strcmp(arg, "keep") == 0;
 	opt->capacity = CAPACITY_AUTO;
-	if (opt->keep_capacity)
-		return STATUS_OK;
-	if (strcmp(arg, "max") == 0) {
-		opt->capacity = CAPACITY_MAX;
-		return STATUS_OK;
-	}
-	if (parse_size(arg, &size) == -1)
+	if (!opt->keep_capacity && parse_capacity(arg, &opt->capacity) == -1)
 		return options_bad_argument("pipe size", arg);
-	/* fcntl(2) takes an int. */
-	if (size == 0 || size > INT32_MAX) {
-		errno = size == 0 ? EINVAL : ERANGE;
-		return options_bad_argument("pipe size", arg);
-	}
-	opt->capacity = (size_t)size;
 	return STATUS_OK;
 }
 
@@ -357,7 +340,7 @@ parse(struct options *parsed, struct pipe_relay_options *opt)
 			opt->no_splice = true;
 			break;
 		case KEY_PIPE_SIZE:
-			status = parse_capacity(opt, arg);
+			status = parse_pipe_size(opt, arg);
 			if (status != STATUS_OK)
 				return status;
 			break;
@@ -392,14 +375,8 @@ run(const struct command *command, int argc, char **argv)
 
 	run_init(&run, &parsed, &flow, 1);
 	opt.run = &run;
-	if (open_ends(&flow, &opt, &run.outcome) == -1)
-		status = run_abort(&run);
-	else {
-		set_capacity(&flow, &opt);
-		status = run_flows(&run);
-	}
-	status = status_join(opt.status, status);
-	run_stats(&run, status);
+	status = run_whole(&run, open_ends(&flow, &opt, &run.outcome) == 0,
+	    &opt.status);
 out:
 	free(opt.inputs);
 	return status;

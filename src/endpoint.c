@@ -17,6 +17,7 @@
 
 #include "compat.h"
 #include "endpoint.h"
+#include "parse.h"
 #include "trace.h"
 
 #define OWN_FD_UNTRIED	(-2)	/* values of own_fd below a descriptor */
@@ -125,7 +126,14 @@ endpoint_ready(const struct endpoint *ep, int events, int timeout_ms)
 {
 	struct pollfd pfd = { .fd = ep->fd, .events = (short)events };
 
-	return poll(&pfd, 1, timeout_ms) == 1 ? pfd.revents : 0;
+	switch (poll(&pfd, 1, timeout_ms)) {
+	case 1:
+		return pfd.revents;
+	case -1:	/* not known: let the call that follows say it */
+		return errno == EINTR ? 0 : events;
+	default:
+		return 0;
+	}
 }
 
 bool
@@ -148,13 +156,6 @@ endpoint_privatize(struct endpoint *ep)
 	trace_debug(TRACE_FLOW, "%s: private open: %s", trace_safe(ep->name),
 	    ep->own_fd >= 0 ? "yes" : strerror(errno));
 	return ep->own_fd >= 0;
-}
-
-bool
-endpoint_same(const struct endpoint *a, const struct endpoint *b)
-{
-	return a->fd != -1 && b->fd != -1 && a->dev == b->dev &&
-	    a->ino == b->ino;
 }
 
 int
@@ -183,6 +184,38 @@ endpoint_raise_capacity(struct endpoint *ep, size_t size)
 	}
 	trace_debug(TRACE_FLOW, "%s: capacity %d -> %zu", trace_safe(ep->name),
 	    now, size);
+	return 0;
+}
+
+/* What the system allows at the most, proc(5); 1 MiB if it does not say. */
+static size_t
+capacity_limit(void)
+{
+	FILE *file = fopen("/proc/sys/fs/pipe-max-size", "re");
+	char line[32] = "";
+	uint64_t size;
+
+	if (file != NULL) {
+		if (fgets(line, sizeof(line), file) != NULL)
+			line[strcspn(line, "\n")] = '\0';
+		fclose(file);
+	}
+	if (parse_size(line, &size) == -1 || size > INT_MAX)
+		return (size_t)1 << 20;
+	return (size_t)size;
+}
+
+int
+endpoint_set_capacity(struct endpoint *ep, size_t size)
+{
+	if (ep->kind != ENDPOINT_PIPE)
+		return 0;
+	if (size != ENDPOINT_CAPACITY_MAX)
+		return fcntl(ep->fd, F_SETPIPE_SZ, (int)size) == -1 ? -1 : 0;
+	/* As much as is granted, with what is left in the user's purse. */
+	for (size = capacity_limit(); size > PIPE_BUF; size >>= 1)
+		if (endpoint_raise_capacity(ep, size) == 0)
+			break;
 	return 0;
 }
 

@@ -68,7 +68,7 @@ int	 endpoint_open_again(int fd, int flags);
 
 /*
  * Which of the poll(2) events hold, waiting at most timeout_ms for them; 0
- * when none.
+ * when none.  All of them where poll(2) fails.
  */
 int	 endpoint_ready(const struct endpoint *, int events, int timeout_ms);
 
@@ -79,9 +79,6 @@ int	 endpoint_ready(const struct endpoint *, int events, int timeout_ms);
  * own_fd then.  Tried once.
  */
 bool	 endpoint_privatize(struct endpoint *);
-
-/* Whether two endpoints are the same file, pipe or terminal. */
-bool	 endpoint_same(const struct endpoint *, const struct endpoint *);
 
 /*
  * The capacity of a pipe end in bytes, fcntl(2) F_GETPIPE_SZ; -1 with
@@ -94,6 +91,14 @@ int	 endpoint_capacity(const struct endpoint *);
  * Returns 0 or -1 with errno of F_SETPIPE_SZ (EPERM, EBUSY).
  */
 int	 endpoint_raise_capacity(struct endpoint *, size_t size);
+
+/*
+ * Give a pipe this capacity, or with ENDPOINT_CAPACITY_MAX as much as the
+ * system grants, which never fails; other kinds of ends have none.  Returns
+ * 0 or -1 with errno of F_SETPIPE_SZ.
+ */
+#define ENDPOINT_CAPACITY_MAX	SIZE_MAX
+int	 endpoint_set_capacity(struct endpoint *, size_t size);
 
 /*
  * Close.  Returns 0, or -1 with the errno of close(2), which for files can

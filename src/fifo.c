@@ -27,9 +27,6 @@
 /* A name that goes while we hold the inode is IN_ATTRIB. */
 #define WATCH_EVENTS (IN_OPEN | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF)
 
-/* How often a long wait looks whether its path still names the FIFO. */
-#define GONE_LOOK_NS NS_PER_SEC
-
 /*
  * Pin what path names and see that it is a FIFO.  Returns an O_PATH
  * descriptor, which is neither a reader nor a writer.
@@ -148,24 +145,16 @@ wait_for_reader(int pinned, const struct stat *st, const char *path,
 	open_by = deadline_after(now, limits->open_timeout);
 	while (errnum == EINTR) {
 		now = deadline_now();
-		if (signals_fatal() != 0) {
-			outcome->signo = signals_fatal();
-			return outcome_set(outcome, OUTCOME_SIGNAL, SIDE_SINK,
-			    0, path);
-		}
-		if (now >= limits->deadline)
-			return outcome_set(outcome, OUTCOME_TOTAL_TIMEOUT,
-			    SIDE_SINK, 0, path);
+		if (limit_check(limits, now, SIDE_SINK, path, outcome) == -1)
+			return -1;
 		if (now >= open_by)
 			return outcome_set(outcome, OUTCOME_OPEN_TIMEOUT,
 			    SIDE_SINK, 0, path);
 		if (!path_is(path, st->st_dev, st->st_ino))
 			return outcome_set(outcome, OUTCOME_REMOVED, SIDE_SINK,
 			    0, path);
-		if (signals_take_report() && limits->report != NULL)
-			limits->report(limits->arg);
 		look = deadline_min(deadline_min(open_by, limits->deadline),
-		    now + GONE_LOOK_NS);
+		    now + LIMIT_LOOK_NS);
 		if (signals_guard_begin(look) == -1) {
 			errnum = errno;
 			break;
@@ -255,27 +244,13 @@ fifo_probe_writer(const struct endpoint *ep)
 	return n > 0 ? FIFO_DATA : n == 0 ? FIFO_NO_WRITER : FIFO_WRITER;
 }
 
-int
-fifo_require_data(const struct endpoint *ep, struct outcome *outcome)
+void
+fifo_give_grace(const struct endpoint *ep)
 {
 	enum fifo_peer peer = fifo_probe_writer(ep);
 
-	if (peer == FIFO_WRITER) {
+	if (peer == FIFO_WRITER || peer == FIFO_UNKNOWN)
 		endpoint_ready(ep, POLLIN, WRITER_GRACE_MS);
-		peer = fifo_probe_writer(ep);
-	}
-	switch (peer) {
-	case FIFO_NO_WRITER:
-		return outcome_set(outcome, OUTCOME_NO_PEER, SIDE_SOURCE,
-		    0, ep->name);
-	case FIFO_WRITER:
-		return outcome_set(outcome, OUTCOME_WOULD_BLOCK, SIDE_SOURCE,
-		    EAGAIN, ep->name);
-	case FIFO_DATA:
-	case FIFO_UNKNOWN:
-		break;
-	}
-	return 0;
 }
 
 bool

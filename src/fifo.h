@@ -50,11 +50,10 @@ enum fifo_peer {
 enum fifo_peer	 fifo_probe_writer(const struct endpoint *);
 
 /*
- * For -n: that there is something to read now.  A writer that has written
- * nothing yet gets 50 ms.  Returns 0, or -1 with OUTCOME_NO_PEER or
- * OUTCOME_WOULD_BLOCK.
+ * For -n, before the first read: a writer that has written nothing yet gets
+ * 50 ms, since it may have been blocked in open(2) until now.
  */
-int	 fifo_require_data(const struct endpoint *, struct outcome *);
+void	 fifo_give_grace(const struct endpoint *);
 
 /* Whether the path that it was opened by names something else by now. */
 bool	 fifo_is_gone(const struct endpoint *);

@@ -5,9 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -18,7 +16,6 @@
 #include "deadline.h"
 #include "fifo.h"
 #include "flow.h"
-#include "parse.h"
 #include "trace.h"
 #include "transport.h"
 
@@ -36,6 +33,9 @@
 #define CAPACITY_FIRST_AFTER	((uint64_t)64 << 10)
 #define CAPACITY_MORE		((size_t)1 << 20)
 #define CAPACITY_MORE_AFTER	((uint64_t)16 << 20)
+
+/* From the leaving of the last reader to that of the last writer. */
+#define EOF_GRACE_MS		100
 
 /* Fruitless tries before a transport is given up; two are usual. */
 #define DRY_TRIES		8
@@ -141,9 +141,11 @@ begin(struct flow *flow)
 
 	flow->runnable = true;
 	flow->wait_side = SIDE_SOURCE;
+	flow->source_hup = false;
 	flow->moved_at = now;
 	flow->waiting_since = now;
-	flow->look_at = now + NS_PER_SEC;
+	flow->look_at = now + LIMIT_LOOK_NS;
+	flow->source_start = flow->bytes_in;
 }
 
 int
@@ -238,7 +240,7 @@ raise_capacity(struct flow *flow, size_t size)
 		endpoint_raise_capacity(&flow->sink, size);
 }
 
-/* Never for a pipe that somebody shares with a stopwatch: -n, keep. */
+/* As the flow gets longer; not where the pipes shall stay as they are. */
 static void
 consider_capacity(struct flow *flow)
 {
@@ -328,6 +330,7 @@ sink_left(struct flow *flow, struct outcome *outcome)
 	over(flow, FLOW_BROKEN);
 	if (flow->sink_may_leave)
 		return FLOW_ENDED;
+	outcome->standard = flow->sink.standard;
 	outcome_set(outcome, OUTCOME_PEER_LEFT, SIDE_SINK, EPIPE,
 	    flow->sink.name);
 	return FLOW_FAILED;
@@ -343,6 +346,26 @@ source_at_end(struct flow *flow, const char *how)
 }
 
 static enum flow_step
+source_failed(struct flow *flow, struct outcome *outcome)
+{
+	if (flow->source_failed == NULL)
+		return FLOW_FAILED;
+	flow->source_failed(flow, outcome);
+	outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
+	return source_at_end(flow, "given up");
+}
+
+/* -n: the source has nothing now; that is its end if it had something. */
+static enum flow_step
+source_is_dry(struct flow *flow, enum outcome_why why, struct outcome *outcome)
+{
+	if (flow->bytes_in > flow->source_start)
+		return source_at_end(flow, "nothing more queued");
+	outcome_set(outcome, why, SIDE_SOURCE, EAGAIN, flow->source.name);
+	return source_failed(flow, outcome);
+}
+
+static enum flow_step
 move_failed(struct flow *flow, const struct move *move,
     struct outcome *outcome)
 {
@@ -355,11 +378,8 @@ move_failed(struct flow *flow, const struct move *move,
 	}
 	outcome_set(outcome, OUTCOME_ERROR, move->side, move->errnum,
 	    move->side == SIDE_SINK ? flow->sink.name : flow->source.name);
-	if (move->side != SIDE_SOURCE || flow->source_failed == NULL)
-		return FLOW_FAILED;
-	flow->source_failed(flow, outcome);
-	outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
-	return source_at_end(flow, "not readable");
+	return move->side == SIDE_SOURCE ? source_failed(flow, outcome) :
+	    FLOW_FAILED;
 }
 
 /*
@@ -396,16 +416,18 @@ static enum flow_step
 blocked_now(struct flow *flow, enum side side, struct outcome *outcome)
 {
 	if (side == SIDE_NONE) {
-		if (!sink_is_ready(flow))
-			side = SIDE_SINK;
-		else if (!source_is_ready(flow))
+		if (at_eof(&flow->source))
+			return source_at_end(flow, "end of file");
+		if (!source_is_ready(flow))
 			side = SIDE_SOURCE;
+		else if (!sink_is_ready(flow))
+			side = SIDE_SINK;
 		else	/* something came just now */
 			return FLOW_MOVED;
 	}
 	flow->wait_side = side;
 	if (side == SIDE_SOURCE && flow->source_now)
-		return source_at_end(flow, "nothing more queued");
+		return source_is_dry(flow, OUTCOME_WOULD_BLOCK, outcome);
 	if (side == SIDE_SOURCE || !flow->sink_now)
 		return FLOW_BLOCKED;
 	outcome->bytes = flow->bytes_out;
@@ -440,13 +462,34 @@ refused(struct flow *flow, const char *how, struct outcome *outcome)
 	return FLOW_FAILED;
 }
 
+/*
+ * The reader left while the source says nothing.  It may have known that all
+ * was there, and the writer be about to close: what comes next tells, data
+ * or the end.
+ */
+static enum flow_step
+sink_is_gone(struct flow *flow, struct outcome *outcome)
+{
+	if (flow->state == FLOW_OPEN && flow_held(flow) == 0 &&
+	    !flow->sink_may_leave && !flow->had_grace) {
+		flow->had_grace = true;
+		if (endpoint_ready(&flow->source, POLLIN, EOF_GRACE_MS) != 0)
+			return FLOW_MOVED;
+	}
+	return sink_left(flow, outcome);
+}
+
 static enum flow_step
 blocked(struct flow *flow, enum side side, struct outcome *outcome)
 {
 	enum flow_step step = FLOW_BLOCKED;
 
 	if (flow->sink_gone)
-		return sink_left(flow, outcome);
+		return sink_is_gone(flow, outcome);
+	/* splice(2) into a full pipe does not tell the end of the source. */
+	if (flow->source_hup && flow->state == FLOW_OPEN &&
+	    flow_held(flow) == 0 && at_eof(&flow->source))
+		return source_at_end(flow, "end of file");
 	guess_side(flow, side);
 	if (is_stuck(flow))
 		return refused(flow, "always blocked", outcome);
@@ -478,6 +521,8 @@ pull(struct flow *flow, struct outcome *outcome)
 		return blocked(flow, move.side, outcome);
 	case MOVE_END:
 		/* Before the first writer it looks the same as EOF. */
+		if (flow->state == FLOW_WAITING && flow->source_now)
+			return source_is_dry(flow, OUTCOME_NO_PEER, outcome);
 		if (flow->state == FLOW_WAITING)
 			return blocked(flow, SIDE_SOURCE, outcome);
 		return source_at_end(flow, "end of file");
@@ -527,50 +572,6 @@ flow_step(struct flow *flow, struct outcome *outcome)
 	if (flow->state == FLOW_DRAINING)
 		return next_or_over(flow, outcome);
 	return pull(flow, outcome);
-}
-
-/* What the system allows at the most, proc(5); 1 MiB if it does not say. */
-static size_t
-capacity_max(void)
-{
-	FILE *file = fopen("/proc/sys/fs/pipe-max-size", "re");
-	char line[32] = "";
-	uint64_t size;
-
-	if (file != NULL) {
-		if (fgets(line, sizeof(line), file) != NULL)
-			line[strcspn(line, "\n")] = '\0';
-		fclose(file);
-	}
-	if (parse_size(line, &size) == -1 || size > INT_MAX)
-		return CAPACITY_MORE;
-	return (size_t)size;
-}
-
-static int
-set_end_capacity(struct endpoint *ep, size_t size)
-{
-	if (ep->kind != ENDPOINT_PIPE)
-		return 0;
-	if (size < SIZE_MAX)
-		return fcntl(ep->fd, F_SETPIPE_SZ, (int)size) == -1 ? -1 : 0;
-	/* As much as is granted, with what is left in the user's purse. */
-	for (size = capacity_max(); size >= CAPACITY_FIRST; size >>= 1)
-		if (endpoint_raise_capacity(ep, size) == 0)
-			break;
-	return 0;
-}
-
-int
-flow_set_capacity(struct flow *flow, size_t size,
-    const struct endpoint **refused)
-{
-	*refused = NULL;
-	if (set_end_capacity(&flow->source, size) == -1)
-		*refused = &flow->source;
-	if (set_end_capacity(&flow->sink, size) == -1)
-		*refused = &flow->sink;
-	return *refused == NULL ? 0 : -1;
 }
 
 int

@@ -65,7 +65,9 @@ struct flow {
 	bool		 copied;	/* some bytes went through memory */
 	bool		 raised, raised_more;	/* the capacities */
 	bool		 runnable;	/* worth a step; flow_wake() sets it */
+	bool		 source_hup;	/* poll(2) saw the last writer leave */
 	bool		 sink_gone;	/* poll(2) saw the last reader leave */
+	bool		 had_grace;	/* after that, for the source's EOF */
 	enum side	 wait_side;	/* the side that blocks it */
 	bool		 moved;		/* since it was last blocked */
 	unsigned int	 dry;		/* blocked so often without moving */
@@ -76,6 +78,7 @@ struct flow {
 	int64_t		 moved_at;	/* the last byte or peer */
 	int64_t		 started_at, ended_at;
 	uint64_t	 bytes_in, bytes_out, discarded;
+	uint64_t	 source_start;	/* bytes_in when this source began */
 	uint64_t	 retried_at;	/* bytes_in then, flow_retry() */
 	int64_t		 blocked_at;	/* unless runnable */
 	int64_t		 wait_ns[SIDE_SINK + 1];	/* flow_wait_ns() */
@@ -129,13 +132,6 @@ bool	 flow_is_over(const struct flow *);
 
 /* Bytes taken from the source and not yet accepted by the sink. */
 uint64_t	 flow_held(const struct flow *);
-
-/*
- * Give both pipes this capacity; SIZE_MAX: as much as the system grants.
- * Returns 0, or -1 with errno and *refused the end that refused.
- */
-int	 flow_set_capacity(struct flow *, size_t size,
-	    const struct endpoint **refused);
 
 /*
  * "splice" or "copy": the weaker of those that were used; "none" before

@@ -1,12 +1,18 @@
 /*
- * limit - what bounds the waits of one run; shared by the opens of FIFOs
- * and by the relay.
+ * limit - what ends the waits of one run; shared by the opens of FIFOs, the
+ * relay, and the wait for children.
  */
 #ifndef LIMIT_H
 #define LIMIT_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "deadline.h"
+#include "status.h"
+
+/* How often a long wait looks whether what it waits for is still there. */
+#define LIMIT_LOOK_NS	NS_PER_SEC
 
 struct limits {
 	bool		 nonblock;		/* -n */
@@ -17,5 +23,13 @@ struct limits {
 	void		(*reap)(void *);	/* SIGCHLD came */
 	void		*arg;			/* for both */
 };
+
+/*
+ * What every wait has to see between two sleeps: a report that was asked
+ * for (made here), a fatal signal, the end of the run's time.  Returns 0 to
+ * go on, or -1 with the outcome, for which side and name are.
+ */
+int	 limit_check(const struct limits *, int64_t now, enum side,
+	    const char *name, struct outcome *);
 
 #endif

@@ -17,6 +17,7 @@
  *	child.c		commands that we run: start, reap, end
  *	signals.c	handlers, masks, what was inherited, dying
  *	report.c	counters as text or JSON
+ *	limit.c		what ends a wait: signals, the time of the run
  *	status.c	outcomes -> exit statuses
  *	trace.c		--verbose, IPCTOOL_DEBUG, names made safe
  *	parse.c		sizes, durations, delimiters; "did you mean"
@@ -141,28 +142,33 @@ unknown_option(const char *word)
 	return unknown("option", word + 2, "--", names);
 }
 
+/* Whether man(1) is there and has that page. */
+static bool
+has_page(char *name)
+{
+	static char script[] = "exec man -w \"$1\" >/dev/null 2>&1";
+	static char sh[] = "sh", dash_c[] = "-c";
+	char *argv[] = { sh, dash_c, script, sh, name, NULL };
+	struct child child = { .argv = argv, .in = -1, .out = -1 };
+
+	if (child_start(&child) == -1)
+		return false;
+	child_wait(&child);
+	return child.status == 0;
+}
+
 /* The manual page by man(1), or --help where one of them is missing. */
 static int
 show_help(const struct command *command)
 {
-	static char script[] =
-	    "man -w \"$1\" >/dev/null 2>&1 && exec man \"$1\"";
-	static char sh[] = "sh", dash_c[] = "-c";
-	char *argv[] = { sh, dash_c, script, sh, NULL, NULL };
-	struct child child = { .argv = argv, .in = -1, .out = -1 };
+	static char name[32];
 
-	argv[4] = strdup(command == NULL ? PACKAGE_NAME : command->name);
-	if (argv[4] == NULL)
-		err(STATUS_ERROR, NULL);
-	signals_start();
-	if (child_start(&child) == 0) {
-		child_wait(&child);
-		if (child.status == 0) {
-			free(argv[4]);
-			return STATUS_OK;
-		}
+	strlcpy(name, command == NULL ? PACKAGE_NAME : command->name,
+	    sizeof(name));
+	if (has_page(name)) {
+		signals_give_back();
+		execlp("man", "man", name, NULL);
 	}
-	free(argv[4]);
 	if (command == NULL)
 		print_usage(stdout);
 	else
@@ -246,10 +252,13 @@ finish_stdout(int status)
 int
 main(int argc, char **argv)
 {
+	static char stderr_buffer[BUFSIZ];
 	int status;
 
 	signals_early();
 	stdfds_guard();
+	/* A line is one write(2), so that those of several runs do not mix. */
+	setvbuf(stderr, stderr_buffer, _IOLBF, sizeof(stderr_buffer));
 	setprogname(PACKAGE_NAME);
 	trace_init(deadline_now());
 	status = finish_stdout(dispatch(argc, argv));

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "compat.h"
 #include "options.h"
 #include "parse.h"
 #include "status.h"
@@ -50,7 +51,7 @@ static bool
 is_overridden(const struct command *command, const struct option_spec *spec)
 {
 	return spec >= common_specs &&
-	    spec < common_specs + sizeof(common_specs) / sizeof(*spec) &&
+	    spec < common_specs + ARRAY_SIZE(common_specs) &&
 	    find_spec(command->options, spec->key) != NULL;
 }
 

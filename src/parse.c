@@ -61,6 +61,23 @@ parse_size(const char *text, uint64_t *bytes)
 	return 0;
 }
 
+int
+parse_capacity(const char *text, size_t *bytes)
+{
+	uint64_t size;
+
+	if (strcmp(text, "max") == 0) {
+		*bytes = SIZE_MAX;
+		return 0;
+	}
+	if (parse_size(text, &size) == -1)
+		return -1;
+	if (size == 0 || size > INT_MAX)
+		return fail(size == 0 ? EINVAL : ERANGE);
+	*bytes = (size_t)size;
+	return 0;
+}
+
 static int64_t
 duration_unit(const char *suffix)
 {

@@ -17,6 +17,12 @@
 int	 parse_size(const char *text, uint64_t *bytes);
 
 /*
+ * A capacity of a pipe: a size from 1 to INT_MAX, see F_SETPIPE_SZ in
+ * fcntl(2), or "max": SIZE_MAX.
+ */
+int	 parse_capacity(const char *text, size_t *bytes);
+
+/*
  * A decimal number with optional fraction, then nothing or s, m, h, d as in
  * timeout(1), or us or ms; also inf and infinity.  In nanoseconds, rounded
  * up; 0 means no limit.

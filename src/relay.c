@@ -28,9 +28,8 @@
  */
 #define SIGNAL_TURNS 16
 
-/* How often a waiting flow is looked at: is its FIFO still there? */
-#define LOOK_NS		NS_PER_SEC
-#define IDLE_LOOKS	4	/* in an idle time-out, without inotify */
+/* Looks in an idle time-out where inotify(7) is not to be had. */
+#define IDLE_LOOKS	4
 #define LOOK_LEAST_NS	(50 * NS_PER_MS)
 
 /*
@@ -64,18 +63,16 @@ struct relay {
 };
 
 static int
-handle_signals(struct relay *relay)
+check_limits(struct relay *relay)
 {
 	if (++relay->turn % SIGNAL_TURNS == 0)
 		signals_poll();
 	if (signals_has_child() && relay->limits->reap != NULL)
 		relay->limits->reap(relay->limits->arg);
-	if (signals_take_report() && relay->limits->report != NULL)
-		relay->limits->report(relay->limits->arg);
-	if (signals_fatal() == 0)
-		return 0;
-	relay->outcome->signo = signals_fatal();
-	return outcome_set(relay->outcome, OUTCOME_SIGNAL, SIDE_NONE, 0, NULL);
+	/* One that we were born with: nobody waits for it. */
+	signals_take_child();
+	return limit_check(relay->limits, relay->now, SIDE_NONE, NULL,
+	    relay->outcome);
 }
 
 static bool
@@ -99,11 +96,14 @@ fill_slots(const struct flow *flow, struct pollfd *slots)
 		slots[i] = (struct pollfd){ .fd = -1 };
 	if (flow_is_over(flow) || flow->runnable)
 		return;
-	/* An unwanted source would report POLLHUP for ever. */
+	/* An unwanted source would report POLLHUP for ever: only once. */
 	if (wants_source(flow))
 		slots[SLOT_SOURCE] = (struct pollfd){
 			.fd = flow->source.fd, .events = POLLIN
 		};
+	else if (flow->state == FLOW_OPEN &&
+	    flow->source.kind == ENDPOINT_PIPE && !flow->source_hup)
+		slots[SLOT_SOURCE].fd = flow->source.fd;
 	/* An unwanted sink stays in: its last reader may leave. */
 	if (wants_sink(flow))
 		slots[SLOT_SINK] = (struct pollfd){
@@ -140,8 +140,10 @@ read_slots(struct relay *relay, struct flow *flow, const struct pollfd *slots)
 	short sink = slots[SLOT_SINK].revents;
 
 	/* Came, wrote nothing or not, and left. */
-	if ((source & POLLHUP) != 0)
+	if ((source & POLLHUP) != 0) {
 		flow_peer_came(flow);
+		flow->source_hup = true;
+	}
 	if (flow->sink.kind == ENDPOINT_PIPE && (sink & POLLERR) != 0)
 		flow->sink_gone = true;
 	if (source != 0 || sink != 0)
@@ -165,14 +167,14 @@ look_interval(struct relay *relay, struct flow *flow)
 	int64_t idle = relay->limits->idle_timeout;
 
 	if (idle == 0)
-		return LOOK_NS;
+		return LIMIT_LOOK_NS;
 	if (flow->watch_fd == -1 && !flow->watch_failed) {
 		flow->watch_fd = fifo_watch(&flow->source);
 		flow->watch_failed = flow->watch_fd == -1;
 		flow->look_at = relay->now;	/* what came before */
 	}
-	if (flow->watch_fd != -1 || idle > LOOK_NS * IDLE_LOOKS)
-		return LOOK_NS;
+	if (flow->watch_fd != -1 || idle > LIMIT_LOOK_NS * IDLE_LOOKS)
+		return LIMIT_LOOK_NS;
 	return idle / IDLE_LOOKS > LOOK_LEAST_NS ? idle / IDLE_LOOKS :
 	    LOOK_LEAST_NS;
 }
@@ -222,9 +224,6 @@ check_deadlines(struct relay *relay, int64_t *next)
 	struct flow *flow;
 
 	*next = limits->deadline;
-	if (relay->now >= limits->deadline)
-		return outcome_set(relay->outcome, OUTCOME_TOTAL_TIMEOUT,
-		    SIDE_NONE, 0, NULL);
 	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++) {
 		if (check_waiting(relay, flow, next) == -1)
 			return -1;
@@ -261,6 +260,8 @@ wait_for_events(struct relay *relay, int64_t until)
 
 	for (size_t i = 0; i < relay->nflows; i++)
 		fill_slots(&relay->flows[i], relay->slots + i * SLOTS);
+	if (signals_arrived())
+		until = relay->now;
 	n = ppoll(relay->slots, relay->nflows * SLOTS,
 	    deadline_left(until, relay->now, &ts), signals_wait_mask());
 	if (n == -1 && errno != EINTR && errno != EAGAIN)
@@ -361,7 +362,7 @@ run(struct relay *relay)
 	int64_t until;
 
 	for (;;) {
-		if (handle_signals(relay) == -1 || step_all(relay) == -1)
+		if (check_limits(relay) == -1 || step_all(relay) == -1)
 			return -1;
 		relay->now = deadline_now();
 		if (check_deadlines(relay, &until) == -1)

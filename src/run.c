@@ -31,7 +31,9 @@ print_stats(const struct run *run, enum stats_form form, int status)
 		.status = status,
 	};
 
+	signals_print_begin();
 	report_stats(&report, form);
+	signals_print_end();
 }
 
 /* SIGUSR1: as text, unless JSON was asked for. */
@@ -115,16 +117,13 @@ duration(const char *text)
 
 /* Of a sink that broke: our own standard output, or a peer's end? */
 static int
-explain_broken(const struct run *run, const struct outcome *outcome)
+explain_broken(const struct outcome *outcome)
 {
-	for (size_t i = 0; i < run->nflows; i++) {
-		if (run->flows[i].sink.name != outcome->name ||
-		    !run->flows[i].sink.standard)
-			continue;
-		if (signals_pipe_kills()) {
-			signals_condemn(SIGPIPE);
-			return STATUS_SIGNAL + SIGPIPE;
-		}
+	if (outcome->standard && signals_pipe_kills()) {
+		signals_condemn(SIGPIPE);
+		return STATUS_SIGNAL + SIGPIPE;
+	}
+	if (outcome->standard) {
 		warnx("%s: %s", trace_safe(outcome->name), strerror(EPIPE));
 		return STATUS_ERROR;
 	}
@@ -134,8 +133,8 @@ explain_broken(const struct run *run, const struct outcome *outcome)
 	return STATUS_PEER_LEFT;
 }
 
-int
-run_explain(const struct run *run, const struct outcome *outcome)
+static int
+explain(const struct run *run, const struct outcome *outcome)
 {
 	const struct common_options *common = run->common;
 	const char *peer = outcome->side == SIDE_SINK ? "reader" : "writer";
@@ -149,7 +148,7 @@ run_explain(const struct run *run, const struct outcome *outcome)
 		signals_condemn(outcome->signo);
 		break;
 	case OUTCOME_PEER_LEFT:
-		return explain_broken(run, outcome);
+		return explain_broken(outcome);
 	case OUTCOME_ERROR:
 		warnx("%s%s%s", name, *name == '\0' ? "" : ": ",
 		    strerror(outcome->errnum));
@@ -190,6 +189,17 @@ run_explain(const struct run *run, const struct outcome *outcome)
 	return status_from_outcome(outcome);
 }
 
+int
+run_explain(const struct run *run, const struct outcome *outcome)
+{
+	int status;
+
+	signals_print_begin();
+	status = explain(run, outcome);
+	signals_print_end();
+	return status;
+}
+
 /* Finish what is left; the first error of a close counts. */
 static int
 finish_flows(struct run *run, int status)
@@ -206,7 +216,7 @@ finish_flows(struct run *run, int status)
 }
 
 int
-run_abort(struct run *run)
+run_conclude(struct run *run)
 {
 	/* Whoever ended by now did so before we close the ends. */
 	if (run->limits.reap != NULL)
@@ -225,5 +235,16 @@ run_flows(struct run *run)
 		}
 	relay_run(run->flows, run->nflows, &run->limits, &run->outcome);
 out:
-	return run_abort(run);
+	return run_conclude(run);
+}
+
+int
+run_whole(struct run *run, bool opened, const int *before)
+{
+	int status = opened ? run_flows(run) : run_conclude(run);
+
+	if (before != NULL)
+		status = status_join(*before, status);
+	run_stats(run, status);
+	return status;
 }

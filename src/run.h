@@ -5,6 +5,7 @@
 #ifndef RUN_H
 #define RUN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,13 +32,18 @@ void	 run_init(struct run *, const struct options *, struct flow *,
 	    size_t nflows);
 
 /*
- * Run all flows, report how that ended, close all ends.  Returns the exit
- * status; a fatal signal is left to signals_condemn().
+ * The whole of a run whose ends are open, or of one that failed to open them
+ * as run->outcome says: run, explain, close, count.  before is the status of
+ * what was passed over, NULL for none.  Returns the exit status; a fatal
+ * signal is left to signals_condemn().
  */
+int	 run_whole(struct run *, bool opened, const int *before);
+
+/* Run all flows, explain how that ended, close all ends.  Returns the status. */
 int	 run_flows(struct run *);
 
-/* The same for a run that failed before it began: run->outcome says how. */
-int	 run_abort(struct run *);
+/* Explain run->outcome and close all ends.  Returns the status. */
+int	 run_conclude(struct run *);
 
 /*
  * One line about an outcome on standard error (none for OUTCOME_DONE, a

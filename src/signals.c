@@ -158,8 +158,19 @@ signals_wait_mask(void)
 void
 signals_poll(void)
 {
+	sigset_t pending;
+
+	/* Nearly always there is nothing: one call instead of two. */
+	if (sigpending(&pending) == 0 && sigisemptyset(&pending))
+		return;
 	sigprocmask(SIG_SETMASK, &wait_mask, NULL);
 	sigprocmask(SIG_SETMASK, &closed_mask, NULL);
+}
+
+bool
+signals_arrived(void)
+{
+	return fatal != 0 || report != 0 || child != 0;
 }
 
 int
@@ -228,6 +239,20 @@ signals_guard_end(void)
 }
 
 void
+signals_print_begin(void)
+{
+	if (started)
+		signals_guard_begin(DEADLINE_NEVER);
+}
+
+void
+signals_print_end(void)
+{
+	if (started && guard_made)
+		signals_guard_end();
+}
+
+void
 signals_give_back(void)
 {
 	if (started)
@@ -264,6 +289,7 @@ signals_die(void)
 	struct sigaction sa;
 	sigset_t only;
 
+	signals_condemn(fatal);
 	if (condemned == 0)
 		return;
 	memset(&sa, 0, sizeof(sa));

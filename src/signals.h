@@ -34,6 +34,13 @@ const sigset_t	*signals_wait_mask(void);
  */
 void	 signals_poll(void);
 
+/*
+ * Whether anything arrived that has not been taken, other than by a wait:
+ * while something was printed, see signals_print_begin().  To be asked just
+ * before a wait, which would not be woken by it any more.
+ */
+bool	 signals_arrived(void);
+
 /* The fatal signal that arrived first, or 0. */
 int	 signals_fatal(void);
 
@@ -59,6 +66,13 @@ int	 signals_guard_begin(int64_t deadline);
 void	 signals_guard_end(void);
 
 /*
+ * Around what is printed: standard error may be a pipe that nobody empties,
+ * and a fatal signal shall end that, too.
+ */
+void	 signals_print_begin(void);
+void	 signals_print_end(void);
+
+/*
  * In a child between fork(2) and exec(3): the mask and the dispositions
  * that we inherited.  Async-signal-safe.
  */
@@ -76,7 +90,10 @@ bool	 signals_pipe_kills(void);
  */
 void	 signals_condemn(int signo);
 
-/* Die of the signal that was noted; returns when there is none. */
+/*
+ * Die of the signal that was noted, or else of a fatal one that came; returns
+ * when there is none.
+ */
 void	 signals_die(void);
 
 #endif

@@ -4,6 +4,7 @@
 #ifndef STATUS_H
 #define STATUS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The exit statuses; ipctool(1), EXIT STATUS, is their contract. */
@@ -57,6 +58,8 @@ struct outcome {
 						   OUTCOME_WOULD_BLOCK:
 						   accepted by the sink */
 	const char		*name;
+	bool			 standard;	/* OUTCOME_PEER_LEFT: the sink
+						   is our standard output */
 };
 
 /*

@@ -13,6 +13,7 @@
 
 #include "compat.h"
 #include "deadline.h"
+#include "signals.h"
 #include "trace.h"
 
 #define SAFE_BUFFERS 4		/* names in one message at the most */
@@ -82,10 +83,12 @@ trace_print(const char *tag, const char *fmt, ...)
 	if (vasprintf(&text, fmt, ap) == -1)
 		text = NULL;
 	va_end(ap);
+	signals_print_begin();
 	if (text != NULL)
 		fprintf(stderr, "%s: %s%" PRId64 ".%06" PRId64 "s %s\n",
 	    getprogname(), tag, now / NS_PER_SEC, now % NS_PER_SEC / 1000,
 	    text);
+	signals_print_end();
 	free(text);
 	errno = saved;
 }

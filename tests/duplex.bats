@@ -1,0 +1,581 @@
+#!/usr/bin/env bats
+
+# shellcheck disable=SC2016 # programs for an inner shell
+# shellcheck disable=SC2154 # what lib/common and run set
+
+load lib/common
+
+# Each test that should hold however the commands are joined runs in both
+# ways: directly, and relayed (-T has to see the bytes).
+ways=("-q" "-T 60")
+
+@test "two commands talk to each other" {
+	local way
+
+	for way in "${ways[@]}"; do
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr ipctool duplex $way sh -c \
+		    'echo question; read -r answer; echo "$answer" > left' \
+		    :: sh -c 'read -r q; echo "$q?"; echo "$q" > right'
+		is ""
+		stderr_is ""
+		[[ $(< left) == "question?" && $(< right) == question ]]
+	done
+}
+
+@test "one command talks to us, and - is us on either side" {
+	local way
+
+	for way in "${ways[@]}"; do
+		# shellcheck disable=SC2086
+		{
+		run -0 --separate-stderr ipctool duplex $way tr a-z A-Z <<< abc
+		is ABC
+		run -0 --separate-stderr ipctool duplex $way - :: tr a-z A-Z \
+		    <<< abc
+		is ABC
+		run -0 --separate-stderr ipctool duplex $way tr a-z A-Z :: - \
+		    <<< abc
+		is ABC
+		stderr_is ""
+		}
+	done
+}
+
+@test "the options of a command are its own" {
+	run -0 --separate-stderr ipctool duplex -- echo -n --help -T
+	is "--help -T"
+	run -0 --separate-stderr ipctool duplex echo -q --version
+	is "-q --version"
+	run -0 ipctool duplex -q -- cat :: sh -c 'exit 0'
+}
+
+@test "the end of our input ends a cat in the middle" {
+	local way
+
+	for way in "${ways[@]}"; do
+		# shellcheck disable=SC2086
+		timed run -0 --separate-stderr ipctool duplex $way cat < /dev/null
+		is ""
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr bash -c \
+		    'printf abc | "$IPCTOOL" duplex "$@" cat' bash $way
+		is abc
+	done
+}
+
+@test "the end of one command's output is passed on at once, the other way goes on" {
+	local way
+
+	for way in "${ways[@]}"; do
+		# shellcheck disable=SC2086
+		run -0 ipctool duplex $way \
+		    sh -c 'echo one; exec >&-; cat > left' :: \
+		    sh -c 'cat > right; echo two'
+		[[ $(< left) == two && $(< right) == one ]]
+	done
+}
+
+@test "a command that closes its output ends what reads ours, at once" {
+	local way n
+
+	mkfifo control
+	for way in "${ways[@]}"; do
+		# The command goes on until the reader has seen the end.
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr limited bash -o pipefail -c \
+		    '"$IPCTOOL" duplex "$@" sh -c \
+			"echo hello; exec >&-; read -r line < control" |
+		    { cat; echo line > control; }' bash $way
+		is hello
+	done
+}
+
+@test "a command that closes its input is seen by what writes to us, at once" {
+	local way
+
+	for way in "${ways[@]}"; do
+		rm -f control
+		mkfifo control
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr limited bash -c \
+		    '{ env --default-signal=PIPE yes 2>/dev/null
+		       echo line > control; } |
+		    "$IPCTOOL" duplex "$@" \
+			sh -c "exec <&-; read -r line < control"' bash $way
+	done
+}
+
+@test "the status is that of the command that failed" {
+	local way left right wanted
+
+	for way in "${ways[@]}"; do
+		while read -r left right wanted; do
+			# shellcheck disable=SC2086
+			run "-$wanted" --separate-stderr ipctool duplex $way \
+			    sh -c "$(tr _ ' ' <<< "$left")" :: \
+			    sh -c "$(tr _ ' ' <<< "$right")"
+			stderr_is ""
+		done <<- END
+			exit_0 exit_0 0
+			exit_3 exit_0 3
+			exit_0 exit_3 3
+			exit_255 exit_0 255
+			kill_-9_\$\$ exit_0 137
+			exit_0 kill_-9_\$\$ 137
+			exit_0 kill_-TERM_\$\$ 143
+			kill_-PIPE_\$\$ exit_0 141
+		END
+		# shellcheck disable=SC2086
+		run -3 ipctool duplex $way sh -c 'exit 3' < /dev/null
+		# shellcheck disable=SC2086
+		run -3 ipctool duplex $way - :: sh -c 'exit 3' < /dev/null
+	done
+}
+
+@test "of two commands that failed, the status is that of the first in time" {
+	local way
+
+	for way in "${ways[@]}"; do
+		# The second one waits until the first has gone.
+		# shellcheck disable=SC2086
+		{
+		run -3 ipctool duplex $way sh -c 'exit 3' :: \
+		    sh -c 'cat; sleep 0.1; exit 4'
+		run -4 ipctool duplex $way sh -c 'cat; sleep 0.1; exit 3' :: \
+		    sh -c 'exit 4'
+		}
+	done
+}
+
+@test "a command that is not there is 127, one that cannot be run 126" {
+	local way
+
+	: > plain
+	chmod 644 plain
+	mkdir dir
+	for way in "${ways[@]}"; do
+		# shellcheck disable=SC2086
+		{
+		run -127 --separate-stderr ipctool duplex $way ./missing :: true
+		stderr_is "ipctool duplex: ./missing: No such file or directory"
+		run -127 --separate-stderr ipctool duplex $way true :: \
+		    no-such-command
+		stderr_is "ipctool duplex: no-such-command: No such file or directory"
+		run -127 ipctool duplex $way no-such-command < /dev/null
+		run -126 --separate-stderr ipctool duplex $way ./plain :: true
+		stderr_is "ipctool duplex: ./plain: Permission denied"
+		run -126 --separate-stderr ipctool duplex $way true :: ./dir
+		stderr_is "ipctool duplex: ./dir: Permission denied"
+		}
+	done
+}
+
+@test "when the second command cannot be run the first is ended" {
+	mkfifo alive
+	exec {alive}<> alive
+	timed run -127 ipctool duplex sh -c 'echo up > alive; exec sleep 1000' \
+	    :: no-such-command
+	exec {alive}>&-
+	between 0 1900 "$elapsed"
+	nobody_holds alive
+}
+
+# nobody_holds FIFO: whoever had it open is gone
+nobody_holds() {
+	run -3 ipctool fifo-write -n -m x "$1"
+	run -3 ipctool fifo-read -n "$1"
+}
+
+@test "what is no command line is a usage error" {
+	run -2 --separate-stderr ipctool duplex -
+	stderr_matches "^ipctool duplex: at least one side must be a command"
+	run -2 --separate-stderr ipctool duplex - :: -
+	run -2 --separate-stderr ipctool duplex :: cat
+	stderr_matches "^ipctool duplex: a side without a command"
+	run -2 --separate-stderr ipctool duplex cat ::
+	run -2 --separate-stderr ipctool duplex ::
+	run -2 --separate-stderr ipctool duplex cat :: cat :: cat
+	stderr_matches "^ipctool duplex: more than two sides"
+	run -2 --separate-stderr ipctool duplex - x :: cat
+	stderr_matches "^ipctool duplex: '-' takes no argument"
+	run -2 --separate-stderr ipctool duplex --
+}
+
+@test "--timeout ends the commands and is 124" {
+	local way
+
+	for way in "${ways[@]}"; do
+		mkfifo alive
+		exec {alive}<> alive
+		# shellcheck disable=SC2086
+		timed run -124 --separate-stderr ipctool duplex $way -t 0.2 \
+		    sh -c 'exec sleep 1000 < alive' :: \
+		    sh -c 'exec sleep 1000 < alive'
+		exec {alive}>&-
+		stderr_is "ipctool duplex: not done within 0.2s (--timeout)"
+		between 200 1200 "$elapsed"
+		nobody_holds alive
+		rm alive
+	done
+}
+
+@test "a time-out ends a command that ignores TERM by KILL after 2 s" {
+	timed run -124 --separate-stderr ipctool duplex -t 0.1 \
+	    sh -c 'trap "" TERM; exec sleep 1000' < /dev/null
+	stderr_is "ipctool duplex: not done within 0.1s (--timeout)"
+	between 2100 3300 "$elapsed"
+}
+
+@test "a time-out sends TERM first, which a command may use to clean up" {
+	run -124 --separate-stderr ipctool duplex -t 0.2 \
+	    bash -c 'trap "echo cleaned; exit 0" TERM
+		while :; do read -r -t 1 <> <(:) || :; done' :: \
+	    bash -c 'trap "" TERM; cat > out'
+	[[ $(< out) == cleaned ]]
+}
+
+@test "--idle-timeout: nothing moves between the commands" {
+	timed run -124 --separate-stderr ipctool duplex -T 0.3 \
+	    sh -c 'echo hello; exec sleep 1000' :: \
+	    sh -c 'read -r line; exec sleep 1000'
+	stderr_matches "^ipctool duplex: .*nothing moved for 0.3s \(--idle-timeout\)$"
+	between 300 1500 "$elapsed"
+}
+
+@test "--idle-timeout does not disturb commands that talk" {
+	run -0 --separate-stderr ipctool duplex -T 0.5 \
+	    "$TOOLS_DIR/peer-write" --bytes=10 --chunk=1 --delay=100000 :: \
+	    sh -c 'exec "$TOOLS_DIR/peer-check" --bytes=10 > got'
+	stderr_is ""
+	[[ $(< got) == 10 ]]
+}
+
+@test "--idle-timeout counts while a command lives that has closed its ends" {
+	timed run -124 --separate-stderr limited "$IPCTOOL" duplex -T 0.3 \
+	    sh -c 'exec sleep 1000 <&- >&-' :: true
+	between 300 2000 "$elapsed"
+}
+
+@test "a command that failed before the time-out decides the status" {
+	local option
+
+	for option in -t -T; do
+		run -3 --separate-stderr limited "$IPCTOOL" duplex \
+		    "$option" 0.3 sh -c 'exit 3' :: sleep 1000
+		stderr_matches "^ipctool duplex: "
+	done
+}
+
+# how COMMAND...: run it; its process id into how.pid, and how it ended, as
+# its parent sees it, into how.end
+how() {
+	perl -e '
+		my $pid = fork;
+		exec(@ARGV) if $pid == 0;
+		open(my $f, ">", "how.pid"); print $f "$pid\n"; close($f);
+		waitpid($pid, 0);
+		open($f, ">", "how.end");
+		print $f ($? & 127) ? "signal " . ($? & 127) :
+		    "exit " . ($? >> 8);
+		close($f);
+	' "$@"
+}
+
+@test "TERM, INT and HUP end the commands, and duplex dies of the same" {
+	local way signal
+
+	need perl
+	export -f how
+	for way in "${ways[@]}"; do
+		for signal in 15 2 1; do
+			rm -f how.pid alive started
+			mkfifo alive
+			exec {alive}<> alive
+			# shellcheck disable=SC2086
+			background bash -c 'how "$@"' bash "$IPCTOOL" duplex \
+			    $way sh -c 'exec sleep 1000 < alive' :: \
+			    sh -c ': > started; exec sleep 1000 < alive'
+			wait_until test -e started
+			kill -"$signal" "$(< how.pid)"
+			ends_with 0 "$PID"
+			exec {alive}>&-
+			compare_text end "signal $signal" "$(< how.end)"
+			nobody_holds alive
+		done
+	done
+}
+
+@test "a signal that was inherited as ignored ends nothing" {
+	mkfifo q
+	background "$TOOLS_DIR/launch" --ignore=HUP --ignore=INT \
+	    --ignore=TERM "$IPCTOOL" duplex sh -c 'cat < q' :: cat
+	local duplex=$PID
+	exec {q}<> q
+	wait_until asleep "$duplex"
+	kill -HUP "$duplex"
+	kill -INT "$duplex"
+	kill -TERM "$duplex"
+	kill -USR1 "$duplex"
+	run ! gone "$duplex"
+	exec {q}>&-
+	ends_with 0 "$duplex"
+}
+
+@test "commands get 0, 1 and 2, what else was inherited, and nothing of ours" {
+	local way
+
+	limited "$TOOLS_DIR/fdlist" none < /dev/null
+	for way in "${ways[@]}"; do
+		# shellcheck disable=SC2086
+		limited "$IPCTOOL" duplex $way "$TOOLS_DIR/fdlist" left :: \
+		    "$TOOLS_DIR/fdlist" right < /dev/null
+		# shellcheck disable=SC2086
+		limited "$IPCTOOL" duplex $way "$TOOLS_DIR/fdlist" one \
+		    < /dev/null
+		local name
+		for name in left right one; do
+			same <(numbers none) <(numbers "$name")
+		done
+	done
+}
+
+numbers() {
+	sed -n 's/^fd \([0-9]*\) .*/\1/p' "$1"
+}
+
+@test "commands get the mask and the dispositions that we inherited" {
+	local way
+
+	for way in "${ways[@]}"; do
+		# shellcheck disable=SC2086
+		limited env --default-signal "$TOOLS_DIR/launch" --ignore=PIPE \
+		    --ignore=USR1 --ignore=CHLD --ignore=HUP --block=USR2 \
+		    --block=INT "$IPCTOOL" duplex $way \
+		    "$TOOLS_DIR/fdlist" left :: "$TOOLS_DIR/fdlist" right \
+		    < /dev/null
+		same left right
+		same <(grep -E '^(blocked|ignored)' left) <(printf '%s\n' \
+		    'blocked INT' 'blocked USR2' 'ignored HUP' \
+		    'ignored USR1' 'ignored PIPE' 'ignored CHLD')
+		# shellcheck disable=SC2086
+		limited env --default-signal "$IPCTOOL" duplex $way \
+		    "$TOOLS_DIR/fdlist" left :: "$TOOLS_DIR/fdlist" right
+		run -1 grep -E '^(blocked|ignored)' left right
+	done
+}
+
+@test "statuses are right where SIGCHLD was inherited as ignored or blocked" {
+	local way option
+
+	for way in "${ways[@]}"; do
+		for option in --ignore=CHLD --block=CHLD --child; do
+			# shellcheck disable=SC2086
+			{
+			run -3 limited "$TOOLS_DIR/launch" "$option" \
+			    "$IPCTOOL" duplex $way sh -c 'exit 3' :: true
+			run -0 limited "$TOOLS_DIR/launch" "$option" \
+			    "$IPCTOOL" duplex $way true :: true
+			}
+		done
+	done
+}
+
+@test "after a KILL of duplex its commands are gone" {
+	local way
+
+	for way in "${ways[@]}"; do
+		rm -f alive one two
+		mkfifo alive
+		exec {alive}<> alive
+		# shellcheck disable=SC2086
+		background ipctool duplex $way \
+		    sh -c 'trap "" TERM HUP; : > one; exec sleep 1000 < alive' :: \
+		    sh -c ': > two; exec sleep 1000 < alive'
+		wait_until test -e one
+		wait_until test -e two
+		local children
+		children=$(cat "/proc/$PID/task/$PID/children")
+		kill -KILL "$PID"
+		ends_with 137 "$PID"
+		exec {alive}>&-
+		local child
+		for child in $children; do
+			wait_until gone "$child"
+		done
+	done
+}
+
+@test "no command is left as a zombie while the other one goes on" {
+	local way
+
+	for way in "${ways[@]}"; do
+		rm -f one
+		# shellcheck disable=SC2086
+		background ipctool duplex $way sh -c 'echo $$ > one' :: \
+		    sleep 1000
+		wait_until test -s one
+		wait_until test ! -e "/proc/$(< one)"
+		kill "$PID"
+		ends_with 143 "$PID"
+	done
+}
+
+@test "each other's end of input comes through, however often" {
+	local n way
+
+	for way in "${ways[@]}"; do
+		for ((n = 0; n < 20; n++)); do
+			# shellcheck disable=SC2086
+			run -0 ipctool duplex $way sh -c \
+			    'echo "$1"; exec >&-; cat > left' sh "$n" :: \
+			    sh -c 'cat > right; cat right'
+			[[ $(< left) == "$n" && $(< right) == "$n" ]]
+		done
+	done
+}
+
+@test "1 MiB goes both ways at the same time, unchanged" {
+	local way
+
+	cat > both <<- 'END'
+		#!/bin/bash
+		# both SEED-OUT SEED-IN: write and check at the same time
+		"$TOOLS_DIR/peer-write" --bytes=1M --seed="$1" &
+		"$TOOLS_DIR/peer-check" --bytes=1M --seed="$2" > /dev/null ||
+		    exit
+		wait $!
+	END
+	sed -i 's/^ *wait/exec >\&-; wait/; s/&$/\& exec >\&-/' both
+	chmod +x both
+	for way in "${ways[@]}"; do
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr ipctool duplex $way \
+		    ./both 1 2 :: ./both 2 1
+		stderr_is ""
+	done
+}
+
+@test "a command that stops reading is no failure, its status counts" {
+	local way
+
+	for way in "${ways[@]}"; do
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr ipctool duplex $way \
+		    sh -c 'seq 100000 2>/dev/null; exit 0' :: \
+		    sh -c 'read -r line'
+		stderr_is ""
+		# shellcheck disable=SC2086
+		run -141 --separate-stderr ipctool duplex $way \
+		    seq 1000000 :: sh -c 'read -r line'
+		stderr_is ""
+	done
+}
+
+@test "a command that ends is noticed while our input is silent" {
+	local way
+
+	mkfifo q
+	exec {q}<> q
+	for way in "${ways[@]}"; do
+		# shellcheck disable=SC2086
+		run -3 ipctool duplex $way sh -c 'exit 3' < q
+	done
+	exec {q}>&-
+}
+
+@test "when the reader of our output has gone we die of SIGPIPE, silently" {
+	local status way
+
+	make_dead
+	for way in "${ways[@]}"; do
+		status=0
+		# shellcheck disable=SC2086
+		ipctool duplex $way yes 1>&"$DEAD" 2> err < /dev/null ||
+		    status=$?
+		((status == 141))
+		size_is 0 err
+	done
+}
+
+@test "a git clone goes through two pipes, and its status is kept" {
+	local way
+
+	need git
+	export HOME=$PWD GIT_CONFIG_NOSYSTEM=1
+	git init -q -b main origin
+	random_file 300000 origin/data
+	git -C origin add data
+	git -C origin -c user.name=n -c user.email=e@example.org \
+	    commit -q -m first
+	# git wants its two descriptors by number; its own 0 and 1 are free.
+	cat > client <<- 'END'
+		#!/bin/sh
+		exec git clone -q fd::3,4 "$1" 3<&0 4>&1 < /dev/null > clone.log 2>&1
+	END
+	chmod +x client
+	for way in "${ways[@]}"; do
+		rm -rf copy none
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr ipctool duplex $way \
+		    git upload-pack origin :: ./client copy
+		stderr_is ""
+		same origin/data copy/data
+		git -C copy fsck --strict 2> /dev/null
+		# shellcheck disable=SC2086
+		run -128 --separate-stderr ipctool duplex $way \
+		    git upload-pack missing :: ./client none
+		stderr_matches "missing"
+		[[ ! -e none ]]
+	done
+}
+
+@test "--stats says that directly joined commands pass no counters" {
+	run -0 --separate-stderr ipctool duplex --stats true :: true
+	stderr_matches "^ipctool duplex: commands are joined directly: no bytes were counted"
+	need jq
+	run -3 --separate-stderr ipctool duplex --stats=json sh -c 'exit 3' :: true
+	echo "$stderr" > json
+	run -0 jq -r '.stats[0] | "\(.command) \(.transport) \(.bytes_in) \(.bytes_out) \(.status)"' json
+	is "duplex direct null null 3"
+}
+
+@test "--stats counts both directions of a relay" {
+	run -0 --separate-stderr ipctool duplex -T 60 --stats \
+	    sh -c 'echo hello; cat > left' :: sh -c 'read -r l; echo "$l, $l"'
+	stderr_matches '^ipctool duplex: 19 bytes \(19 B\) in '
+	stderr_matches $'\n''ipctool duplex: sh -> sh: 6 in, 6 out, waited '
+	stderr_matches $'\n''ipctool duplex: sh -> sh: 13 in, 13 out, waited '
+	need jq
+	run -0 --separate-stderr ipctool duplex -T 60 --stats=json cat :: \
+	    sh -c 'echo hello; exec >&-; cat > right'
+	echo "$stderr" > json
+	run -0 jq -c '[.stats[] | [.bytes_in, .bytes_out, .transport]]' json
+	is '[[6,6,"splice"],[6,6,"splice"]]'
+}
+
+@test "SIGUSR1 is answered while commands run" {
+	local way
+
+	mkfifo q
+	for way in "${ways[@]}"; do
+		# shellcheck disable=SC2086
+		background ipctool duplex $way cat q :: cat 2> err
+		local duplex=$PID
+		exec {q}<> q
+		wait_until asleep "$duplex"
+		kill -USR1 "$duplex"
+		wait_until grep -q '^ipctool duplex: ' err
+		run ! gone "$duplex"
+		exec {q}>&-
+		ends_with 0 "$duplex"
+	done
+}
+
+@test "relayed data is the same as that of the pipe" {
+	random_file 3M data
+	run -0 bash -c '"$IPCTOOL" duplex -T 60 cat < data | cmp - data'
+	run -0 bash -c '"$IPCTOOL" duplex cat < data | cmp - data'
+	limited "$IPCTOOL" duplex -T 60 cat < data > out
+	same data out
+}

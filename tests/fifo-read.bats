@@ -1,0 +1,493 @@
+#!/usr/bin/env bats
+
+# shellcheck disable=SC2016 # programs for an inner shell
+# shellcheck disable=SC2154 # what lib/common and run set
+
+load lib/common
+
+setup() {
+	common_setup
+	mkfifo q
+}
+
+# reader OPTION...: fifo-read q in the background, waiting, into out and err
+reader() {
+	background ipctool fifo-read "$@" q > out 2> err
+	READER=$PID
+	wait_until asleep "$READER"
+}
+
+lines_are() {
+	[[ $(wc -l < "$2") == "$1" ]]
+}
+
+@test "what a writer writes arrives, and the run ends when it leaves" {
+	reader
+	put hello q
+	ends_with 0 "$READER"
+	[[ $(< out) == hello ]]
+	size_is 0 err
+}
+
+@test "a writer that is already waiting is served at once" {
+	background bash -c 'echo hello > q'
+	local writer=$PID
+	wait_until opening "$writer"
+	run -0 --separate-stderr ipctool fifo-read q
+	is hello
+	stderr_is ""
+	ends_with 0 "$writer"
+}
+
+@test "the end comes only when the last of several writers has left" {
+	reader
+	hold w q
+	local holder=$PID
+	put one q
+	wait_until size_is 4 out
+	put two q
+	wait_until size_is 8 out
+	run ! gone "$READER"
+	die_pid "$holder"
+	ends_with 0 "$READER"
+	[[ $(< out) == $'one\ntwo' ]]
+}
+
+@test "a writer that comes and leaves without a word ends the run" {
+	reader
+	limited bash -c ': > q'
+	ends_with 0 "$READER"
+	size_is 0 out
+}
+
+@test "bytes of all values arrive unchanged" {
+	random_file 1M data
+	background ipctool fifo-read q > out
+	local reader=$PID
+	limited dd if=data of=q bs=7777 conv=notrunc status=none
+	ends_with 0 "$reader"
+	same data out
+}
+
+@test "--follow loses nothing between 2,000 writers, one after the other" {
+	reader -f
+	limited bash -c 'for ((i = 1; i <= 2000; i++)); do
+		echo "$i" > q
+	done'
+	wait_until lines_are 2000 out
+	kill "$READER"
+	ends_with 143 "$READER"
+	same out <(seq 2000)
+}
+
+@test "--follow loses nothing between writers at the same time" {
+	local i writers=()
+
+	reader -f
+	for i in 1 2 3 4; do
+		background bash -c 'for ((i = 1; i <= 250; i++)); do
+			echo "$1-$i" > q
+		done' bash "$i"
+		writers+=("$PID")
+	done
+	for i in "${writers[@]}"; do
+		ends_with 0 "$i"
+	done
+	wait_until lines_are 1000 out
+	kill "$READER"
+	ends_with 143 "$READER"
+	same <(sort out) <(for i in 1 2 3 4; do
+		seq -f "$i-%.0f" 250
+	done | sort)
+}
+
+@test "--follow never has the write end open" {
+	reader -f
+	put hello q
+	wait_until size_is 6 out
+	wait_until asleep "$READER"
+	local fd flags
+	for fd in "/proc/$READER/fd"/*; do
+		if [[ $fd -ef q ]]; then
+			flags=$(sed -n 's/^flags:\t//p' \
+			    "/proc/$READER/fdinfo/${fd##*/}")
+			(((8#$flags & 3) == 0))		# O_RDONLY
+		fi
+	done
+	holds "$READER" q
+}
+
+@test "--bytes stops exactly there, and the rest is for the next reader" {
+	local part
+
+	random_file 50000 data
+	hold rw q
+	limited dd if=data of=q bs=50000 conv=notrunc status=none
+	: > out
+	for part in 1 4096 12345 0 4095 29463; do
+		ipctool fifo-read -c "$part" q > piece
+		size_is "$part" piece
+		cat piece >> out
+	done
+	same data out
+	run -5 ipctool fifo-read -n q
+}
+
+@test "--bytes is exact through memory and through pipes, too" {
+	random_file 40000 data
+	hold rw q
+	limited dd if=data of=q bs=40000 conv=notrunc status=none
+	ipctool fifo-read -c 10001 q | cat > out
+	ipctool fifo-read -c 10002 q >> out
+	ipctool fifo-read -c 19997 q | cat >> out
+	same data out
+}
+
+@test "--bytes counts across writers under --follow" {
+	reader -f -c 10
+	put one q
+	put two q
+	put three q
+	ends_with 0 "$READER"
+	[[ $(< out) == $'one\ntwo\nth' ]]
+}
+
+@test "fewer bytes than --bytes asks for are no failure" {
+	reader -c 100
+	put hello q
+	ends_with 0 "$READER"
+	[[ $(< out) == hello ]]
+}
+
+@test "--bytes=0 waits for nobody and takes nothing" {
+	run -0 --separate-stderr ipctool fifo-read -c 0 q
+	is ""
+	hold rw q
+	put hello q
+	run -0 ipctool fifo-read -c 0 q
+	is ""
+	run -0 ipctool fifo-read -n q
+	is hello
+}
+
+@test "--nonblock without a writer is status 3" {
+	timed run -3 --separate-stderr ipctool fifo-read -n q
+	is ""
+	stderr_is "ipctool fifo-read: q: no writer"
+	between 0 500 "$elapsed"
+}
+
+@test "--nonblock with a writer but nothing queued is status 5" {
+	hold rw q
+	timed run -5 --separate-stderr ipctool fifo-read -n q
+	is ""
+	stderr_matches "^ipctool fifo-read: q: [^ ].*$"
+	between 50 600 "$elapsed"
+}
+
+@test "--nonblock takes what is queued and does not wait for the end" {
+	hold rw q
+	put one q
+	put two q
+	run -0 --separate-stderr ipctool fifo-read -n q
+	is $'one\ntwo'
+	stderr_is ""
+	run -5 ipctool fifo-read -n q
+}
+
+@test "--nonblock takes all of a full pipe" {
+	random_file 64K data
+	hold rw q
+	limited dd if=data of=q bs=64K conv=notrunc status=none
+	ipctool fifo-read -n q > out
+	same data out
+	limited dd if=data of=q bs=64K conv=notrunc status=none
+	ipctool fifo-read -n q | cat > out
+	same data out
+}
+
+@test "--nonblock kills no writer that is waiting in open: 50 of 50 messages arrive" {
+	local n		# run uses i
+
+	for ((n = 0; n < 50; n++)); do
+		background bash -c 'echo "message $1" > q' bash "$n"
+		wait_until opening "$PID"
+		run -0 --separate-stderr ipctool fifo-read -n q
+		is "message $n"
+		ends_with 0 "$PID"
+	done
+}
+
+@test "no writer within --open-timeout is 124, in time, and names the path" {
+	timed run -124 --separate-stderr ipctool fifo-read -w 0.2 q
+	is ""
+	stderr_is "ipctool fifo-read: q: no writer within 0.2s"
+	between 200 900 "$elapsed"
+	run -124 --separate-stderr ipctool fifo-read -w 20ms q
+	stderr_is "ipctool fifo-read: q: no writer within 20ms"
+}
+
+@test "--open-timeout counts anew between writers under --follow" {
+	background ipctool fifo-read -f -w 0.3 q > out 2> err
+	local reader=$PID
+	wait_until asleep "$reader"
+	put one q
+	wait_until size_is 4 out
+	timed ends_with 124 "$reader"
+	between 200 1200 "$elapsed"
+	[[ $(< err) == "ipctool fifo-read: q: no writer within 0.3s" ]]
+	[[ $(< out) == one ]]
+}
+
+@test "--open-timeout does not count while a silent writer is there" {
+	hold rw q
+	timed run -124 --separate-stderr ipctool fifo-read -w 0.1 -t 0.4 q
+	stderr_is "ipctool fifo-read: not done within 0.4s (--timeout)"
+	between 400 1200 "$elapsed"
+}
+
+@test "a writer that comes before --open-timeout runs out stops the clock" {
+	background ipctool fifo-read -w 0.3 -t 1 q > out 2> err
+	local reader=$PID
+	wait_until asleep "$reader"
+	hold w q
+	ends_with 124 "$reader"
+	[[ $(< err) == "ipctool fifo-read: not done within 1s (--timeout)" ]]
+}
+
+@test "nothing moved for --idle-timeout is 124, with a silent writer" {
+	hold rw q
+	timed run -124 --separate-stderr ipctool fifo-read -T 0.2 q
+	stderr_matches "^ipctool fifo-read: .*nothing moved for 0.2s \(--idle-timeout\)$"
+	between 200 900 "$elapsed"
+}
+
+@test "--idle-timeout does not count while there is no writer" {
+	timed run -124 --separate-stderr ipctool fifo-read -T 0.1 -w 0.4 q
+	stderr_is "ipctool fifo-read: q: no writer within 0.4s"
+	between 400 1200 "$elapsed"
+}
+
+@test "--idle-timeout counts from the last byte" {
+	hold rw q
+	background ipctool fifo-read -T 0.4 q > out
+	local reader=$PID
+	limited "$TOOLS_DIR/peer-write" --bytes=24 --chunk=8 --delay=200000 q
+	timed ends_with 124 "$reader"
+	between 250 1100 "$elapsed"
+	size_is 24 out
+}
+
+@test "--idle-timeout counts the wait for room in standard output" {
+	hold rw q
+	mkfifo full
+	hold rw full
+	yes | limited dd of=full oflag=nonblock bs=4096 status=none \
+	    2>/dev/null || :
+	put hello q
+	timed run -124 --separate-stderr bash -c \
+	    '"$IPCTOOL" fifo-read -T 0.2 q > full'
+	stderr_matches "nothing moved for 0.2s"
+	between 200 900 "$elapsed"
+}
+
+@test "not done within --timeout is 124" {
+	timed run -124 --separate-stderr ipctool fifo-read -t 0.2 q
+	stderr_is "ipctool fifo-read: not done within 0.2s (--timeout)"
+	between 200 900 "$elapsed"
+}
+
+@test "--timeout ends a run that is busy, too" {
+	background bash -c 'exec yes > q'
+	timed run -124 --separate-stderr bash -c \
+	    '"$IPCTOOL" fifo-read -t 0.2 q > /dev/null'
+	stderr_is "ipctool fifo-read: not done within 0.2s (--timeout)"
+	between 200 900 "$elapsed"
+}
+
+@test "a run that is done in time is not touched by its limits" {
+	background bash -c 'echo hello > q'
+	run -0 --separate-stderr ipctool fifo-read -w 9 -T 9 -t 9 q
+	is hello
+	stderr_is ""
+}
+
+@test "a FIFO removed while we wait for a writer is said, and soon" {
+	reader
+	timed eval 'rm q; ends_with 1 "$READER"'
+	[[ $(< err) == "ipctool fifo-read: q: removed while waiting for a writer" ]]
+	between 0 2500 "$elapsed"
+}
+
+@test "a FIFO renamed or replaced while we wait is said, and soon" {
+	reader
+	mv q elsewhere
+	ends_with 1 "$READER"
+	mkfifo q
+	reader
+	mkfifo new
+	mv new q
+	ends_with 1 "$READER"
+	[[ $(< err) == "ipctool fifo-read: q: removed while waiting for a writer" ]]
+}
+
+@test "a FIFO removed between two writers of --follow is said" {
+	reader -f
+	put one q
+	wait_until size_is 4 out
+	wait_until asleep "$READER"
+	rm q
+	ends_with 1 "$READER"
+	[[ $(< out) == one ]]
+}
+
+@test "a FIFO removed while a writer is there is read to its end" {
+	reader
+	hold w q
+	local holder=$PID
+	put one q
+	wait_until size_is 4 out
+	put two q
+	rm q
+	die_pid "$holder"
+	ends_with 0 "$READER"
+	[[ $(< out) == $'one\ntwo' ]]
+}
+
+@test "a second link to the FIFO does not hide that its path is gone" {
+	ln q other
+	reader
+	rm q
+	ends_with 1 "$READER"
+}
+
+@test "what is no FIFO is status 6 and is not read" {
+	local name
+
+	echo data > file
+	mkdir dir
+	ln -s file link
+	for name in file dir link /dev/null /dev/zero; do
+		run -6 --separate-stderr ipctool fifo-read "$name"
+		is ""
+		stderr_matches "^ipctool fifo-read: $name: not a FIFO$"
+		run -6 ipctool fifo-read -n "$name"
+	done
+	need socat
+	background socat UNIX-LISTEN:sock -
+	wait_until test -S sock
+	run -6 ipctool fifo-read sock
+}
+
+@test "a link to a FIFO is the FIFO" {
+	ln -s q link
+	hold rw q
+	put hello q
+	run -0 ipctool fifo-read -c 6 link
+	is hello
+}
+
+@test "a missing FIFO is an error, and nothing is created" {
+	run -1 --separate-stderr ipctool fifo-read missing
+	stderr_is "ipctool fifo-read: missing: No such file or directory"
+	ln -s missing dangling
+	run -1 --separate-stderr ipctool fifo-read dangling
+	run -1 --separate-stderr ipctool fifo-read q/x
+	stderr_is "ipctool fifo-read: q/x: Not a directory"
+	[[ ! -e missing ]]
+}
+
+@test "a FIFO that we may not read is an error" {
+	((EUID != 0)) || skip "root may read everything"
+	chmod 200 q
+	run -1 --separate-stderr ipctool fifo-read q
+	stderr_is "ipctool fifo-read: q: Permission denied"
+}
+
+@test "standard output that cannot take it is an error, said once" {
+	background bash -c 'echo hello > q'
+	run -1 --separate-stderr bash -c '"$IPCTOOL" fifo-read q > /dev/full'
+	stderr_is "ipctool fifo-read: standard output: No space left on device"
+}
+
+@test "closed standard output is an error before anything is taken" {
+	hold rw q
+	put hello q
+	run -1 --separate-stderr bash -c '"$IPCTOOL" fifo-read -c 6 q >&-'
+	stderr_is "ipctool fifo-read: standard output: Bad file descriptor"
+	run -0 ipctool fifo-read -n q
+	is hello
+}
+
+@test "when the reader of standard output has gone we die of SIGPIPE, silently" {
+	local status=0
+
+	make_dead
+	hold rw q
+	put hello q
+	ipctool fifo-read q 1>&"$DEAD" 2> err || status=$?
+	((status == 141))
+	size_is 0 err
+	# What was not read is left alone.
+	run -0 ipctool fifo-read -n q
+	is hello
+}
+
+@test "a reader of standard output that leaves is noticed while nothing comes" {
+	hold rw q
+	mkfifo o
+	hold r o
+	local holder=$PID
+	background bash -c 'exec "$IPCTOOL" fifo-read q > o 2> err'
+	local reader=$PID
+	wait_until holds "$reader" q
+	wait_until asleep "$reader"
+	die_pid "$holder"
+	ends_with 141 "$reader"
+	size_is 0 err
+}
+
+@test "where SIGPIPE is ignored or blocked the broken pipe is said, status 1" {
+	local status=0
+
+	make_dead
+	hold rw q
+	put hello q
+	limited env --ignore-signal=PIPE "$IPCTOOL" fifo-read q 1>&"$DEAD" \
+	    2> err || status=$?
+	((status == 1))
+	[[ $(< err) == "ipctool fifo-read: standard output: Broken pipe" ]]
+	status=0
+	limited env --default-signal=PIPE "$TOOLS_DIR/launch" --block=PIPE \
+	    "$IPCTOOL" fifo-read q 1>&"$DEAD" 2> err || status=$?
+	((status == 1))
+	[[ $(< err) == "ipctool fifo-read: standard output: Broken pipe" ]]
+}
+
+@test "- is standard input" {
+	run -0 --separate-stderr ipctool fifo-read - < <(echo hello)
+	is hello
+	echo "from a file" > file
+	run -0 --separate-stderr ipctool fifo-read -c 4 - < file
+	is from
+	run -1 --separate-stderr bash -c '"$IPCTOOL" fifo-read - <&-'
+	stderr_is "ipctool fifo-read: standard input: Bad file descriptor"
+}
+
+@test "the bytes after --bytes stay in standard input" {
+	run -0 --separate-stderr bash -c 'printf %s 0123456789 |
+	    { "$IPCTOOL" fifo-read -c 4 -; echo; cat; }'
+	is $'0123\n456789'
+	printf %s 0123456789 > file
+	run -0 --separate-stderr bash -c '{ "$IPCTOOL" fifo-read -c 4 -
+	    echo; cat; } < file'
+	is $'0123\n456789'
+}
+
+@test "--stats says how much and where" {
+	background bash -c 'echo hello > q'
+	run -0 --separate-stderr ipctool fifo-read --stats q
+	is hello
+	stderr_matches '^ipctool fifo-read: 6 bytes \(6 B\) in [0-9.]+ s, .*/s, (splice|copy)'
+	stderr_matches $'\n''ipctool fifo-read: q -> standard output: 6 in, 6 out, waited [0-9.]+ s for input, [0-9.]+ s for output$'
+}

@@ -1,0 +1,207 @@
+/*
+ * test-buffer - the ring, against a plain array.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <string.h>
+
+#include "buffer.h"
+
+#define SIZE_BIGGEST 64
+
+static uint64_t seed;
+
+static size_t
+choose(size_t below)
+{
+	seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+	return (size_t)(seed >> 33) % below;
+}
+
+/* What the ring should hold, in order. */
+struct model {
+	unsigned char	 data[SIZE_BIGGEST];
+	size_t		 held;
+	size_t		 size;
+	unsigned char	 next;		/* the value that comes in next */
+};
+
+static size_t
+total(const struct iovec *iov, int count)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < count; i++) {
+		assert_true(iov[i].iov_len > 0);
+		n += iov[i].iov_len;
+	}
+	return n;
+}
+
+static void
+check(struct buffer *buffer, const struct model *model)
+{
+	unsigned char got[SIZE_BIGGEST];
+	struct iovec iov[2];
+	size_t n = 0;
+	int count;
+
+	assert_int_equal(buffer_held(buffer), model->held);
+	assert_int_equal(buffer_room(buffer), model->size - model->held);
+	count = buffer_data(buffer, SIZE_MAX, iov);
+	assert_in_range(count, 0, 2);
+	assert_int_equal(total(iov, count), model->held);
+	for (int i = 0; i < count; i++) {
+		memcpy(got + n, iov[i].iov_base, iov[i].iov_len);
+		n += iov[i].iov_len;
+	}
+	assert_memory_equal(got, model->data, n);
+}
+
+/* As readv(2) does: some of the space that was asked for. */
+static void
+fill(struct buffer *buffer, struct model *model)
+{
+	size_t max = choose(model->size + 3), room, n, left;
+	struct iovec iov[2];
+	int count;
+
+	room = model->size - model->held;
+	count = buffer_space(buffer, max, iov);
+	assert_int_equal(total(iov, count), max < room ? max : room);
+	n = left = choose(total(iov, count) + 1);
+	for (int i = 0; i < count; i++)
+		for (size_t j = 0; j < iov[i].iov_len && left > 0; j++) {
+			((unsigned char *)iov[i].iov_base)[j] = model->next;
+			model->data[model->held++] = model->next++;
+			left--;
+		}
+	buffer_filled(buffer, n);
+}
+
+static void
+put(struct buffer *buffer, struct model *model)
+{
+	size_t n = choose(model->size - model->held + 1);
+
+	for (size_t i = 0; i < n; i++)
+		model->data[model->held + i] = model->next++;
+	buffer_put(buffer, model->data + model->held, n);
+	model->held += n;
+}
+
+static void
+empty(struct buffer *buffer, struct model *model)
+{
+	size_t max = choose(model->size + 3), n;
+	struct iovec iov[2];
+	int count;
+
+	count = buffer_data(buffer, max, iov);
+	assert_int_equal(total(iov, count),
+	    max < model->held ? max : model->held);
+	n = choose(total(iov, count) + 1);
+	buffer_emptied(buffer, n);
+	model->held -= n;
+	memmove(model->data, model->data + n, model->held);
+}
+
+static void
+it_holds_what_an_array_would(void **state)
+{
+	struct model model = { 0 };
+	struct buffer *buffer;
+
+	(void)state;
+	for (size_t size = 1; size <= SIZE_BIGGEST; size++) {
+		seed = size;
+		model.size = size;
+		model.held = 0;
+		buffer = buffer_new(size);
+		assert_non_null(buffer);
+		for (int i = 0; i < 3000; i++) {
+			switch (choose(4)) {
+			case 0:
+				fill(buffer, &model);
+				break;
+			case 1:
+				put(buffer, &model);
+				break;
+			default:
+				empty(buffer, &model);
+				break;
+			}
+			check(buffer, &model);
+		}
+		buffer_free(buffer);
+	}
+}
+
+static void
+what_wraps_around_is_two_pieces(void **state)
+{
+	struct buffer *buffer = buffer_new(4);
+	struct iovec iov[2];
+
+	(void)state;
+	assert_non_null(buffer);
+	buffer_put(buffer, "abcd", 4);
+	assert_int_equal(buffer_space(buffer, SIZE_MAX, iov), 0);
+	buffer_emptied(buffer, 3);
+	buffer_put(buffer, "ef", 2);
+	assert_int_equal(buffer_data(buffer, SIZE_MAX, iov), 2);
+	assert_int_equal(iov[0].iov_len, 1);
+	assert_memory_equal(iov[0].iov_base, "d", 1);
+	assert_int_equal(iov[1].iov_len, 2);
+	assert_memory_equal(iov[1].iov_base, "ef", 2);
+	assert_int_equal(buffer_data(buffer, 2, iov), 2);
+	assert_int_equal(iov[1].iov_len, 1);
+	assert_int_equal(buffer_data(buffer, 0, iov), 0);
+	buffer_free(buffer);
+}
+
+/* So that the next transfer is in one piece. */
+static void
+an_empty_ring_starts_over(void **state)
+{
+	struct buffer *buffer = buffer_new(4);
+	struct iovec iov[2];
+
+	(void)state;
+	assert_non_null(buffer);
+	buffer_put(buffer, "abc", 3);
+	buffer_emptied(buffer, 3);
+	assert_int_equal(buffer_space(buffer, SIZE_MAX, iov), 1);
+	assert_int_equal(iov[0].iov_len, 4);
+	buffer_free(buffer);
+}
+
+static void
+too_much_memory_is_refused(void **state)
+{
+	(void)state;
+	errno = 0;
+	assert_null(buffer_new(SIZE_MAX));
+	assert_int_equal(errno, ENOMEM);
+	buffer_free(NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_holds_what_an_array_would),
+		cmocka_unit_test(what_wraps_around_is_two_pieces),
+		cmocka_unit_test(an_empty_ring_starts_over),
+		cmocka_unit_test(too_much_memory_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("buffer", tests, NULL, NULL);
+}
