@@ -45,7 +45,8 @@ flow_text(const struct flow *flow)
 	warnx("%s -> %s: %" PRIu64 " in, %" PRIu64 " out, "
 	    "waited %.3f s for input, %.3f s for output",
 	    trace_safe(flow->source.name), trace_safe(flow->sink.name),
-	    flow->bytes_in, flow->bytes_out, seconds(flow_wait_ns(flow, SIDE_SOURCE)),
+	    flow->bytes_in, flow->bytes_out,
+	    seconds(flow_wait_ns(flow, SIDE_SOURCE)),
 	    seconds(flow_wait_ns(flow, SIDE_SINK)));
 }
 

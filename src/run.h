@@ -39,7 +39,7 @@ void	 run_init(struct run *, const struct options *, struct flow *,
  */
 int	 run_whole(struct run *, bool opened, const int *before);
 
-/* Run all flows, explain how that ended, close all ends.  Returns the status. */
+/* Run all flows, explain how that ended, close all.  Returns the status. */
 int	 run_flows(struct run *);
 
 /* Explain run->outcome and close all ends.  Returns the status. */

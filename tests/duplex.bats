@@ -297,6 +297,7 @@ how() {
 			    $way sh -c 'exec sleep 1000 < alive' :: \
 			    sh -c ': > started; exec sleep 1000 < alive'
 			wait_until test -e started
+			wait_until test -s how.pid
 			kill -"$signal" "$(< how.pid)"
 			ends_with 0 "$PID"
 			exec {alive}>&-

@@ -116,6 +116,17 @@ is_mode() {
 	is_mode 0606 a/b/fifo
 }
 
+@test "the umask counts for each of several names" {
+	umask 077
+	ipctool fifo-create -p -m 666 a/fifo b/fifo
+	ipctool fifo-create -p c/fifo d/fifo
+	is_mode 0700 a
+	is_mode 0700 b
+	is_mode 0666 b/fifo
+	is_mode 0700 d
+	is_mode 0600 d/fifo
+}
+
 @test "-p is content with parents that exist, also with odd slashes" {
 	mkdir -p a
 	ln -s a link

@@ -36,7 +36,7 @@ through() {
 
 	mkfifo in q out control forever
 	background bash -c 'exec "$TOOLS_DIR/peer-write" --bytes="$BYTES" \
-	    --control=5 --hold > in 5<> control <> forever'
+	    --control=5 --hold 5<> control <> forever > in'
 	writer=$PID
 	background bash -c 'exec "$TOOLS_DIR/peer-check" --stop="$BYTES" \
 	    --linger out > taken <> forever'
