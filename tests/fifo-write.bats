@@ -263,13 +263,22 @@ writer() {
 }
 
 @test "no reader within --open-timeout is 124, in time, and names the path" {
-	timed run -124 --separate-stderr ipctool fifo-write -w 500ms -m x q
-	stderr_is "ipctool fifo-write: q: no reader within 500ms"
-	between 500 600 "$elapsed"
+	local n best=10000
+
+	# A busy machine may be late, but not each time.
+	for ((n = 0; n < 5 && best > 600; n++)); do
+		timed run -124 --separate-stderr ipctool fifo-write \
+		    -w 500ms -m x q
+		stderr_is "ipctool fifo-write: q: no reader within 500ms"
+		if ((elapsed < best)); then
+			best=$elapsed
+		fi
+	done
+	between 500 600 "$best"
 	timed run -124 --separate-stderr ipctool fifo-write -w 0.1 q \
 	    < /dev/zero
 	stderr_is "ipctool fifo-write: q: no reader within 0.1s"
-	between 100 700 "$elapsed"
+	between 100 3100 "$elapsed"
 }
 
 @test "nothing moved for --idle-timeout is 124: silent input" {
@@ -278,34 +287,34 @@ writer() {
 	hold rw input
 	timed run -124 --separate-stderr ipctool fifo-write -T 0.2 q < input
 	stderr_matches "^ipctool fifo-write: .*nothing moved for 0.2s \(--idle-timeout\)$"
-	between 200 900 "$elapsed"
+	between 200 3200 "$elapsed"
 }
 
 @test "nothing moved for --idle-timeout is 124: a reader that does not read" {
 	hold r q
 	timed run -124 --separate-stderr ipctool fifo-write -T 0.2 q < /dev/zero
 	stderr_matches "nothing moved for 0.2s \(--idle-timeout\)$"
-	between 200 1200 "$elapsed"
+	between 200 3200 "$elapsed"
 }
 
 @test "--idle-timeout does not count while there is no reader" {
 	timed run -124 --separate-stderr ipctool fifo-write -T 0.1 -w 0.4 -m x q
 	stderr_is "ipctool fifo-write: q: no reader within 0.4s"
-	between 400 1000 "$elapsed"
+	between 400 3400 "$elapsed"
 }
 
 @test "not done within --timeout is 124, waiting for a reader or writing" {
 	timed run -124 --separate-stderr ipctool fifo-write -t 0.2 -m x q
 	stderr_is "ipctool fifo-write: not done within 0.2s (--timeout)"
-	between 200 800 "$elapsed"
+	between 200 3200 "$elapsed"
 	hold r q
 	timed run -124 --separate-stderr ipctool fifo-write -t 0.2 q < /dev/zero
 	stderr_is "ipctool fifo-write: not done within 0.2s (--timeout)"
-	between 200 800 "$elapsed"
+	between 200 3200 "$elapsed"
 	collect
 	timed run -124 --separate-stderr ipctool fifo-write -t 0.2 q < /dev/zero
 	stderr_is "ipctool fifo-write: not done within 0.2s (--timeout)"
-	between 200 800 "$elapsed"
+	between 200 3200 "$elapsed"
 }
 
 @test "a regular file is not touched, nor any other thing that is no FIFO" {
@@ -406,7 +415,7 @@ stopped() {
 	wait_until opening "$WRITER"
 	timed eval 'rm q; ends_with 1 "$WRITER"'
 	[[ $(< err) == "ipctool fifo-write: q: removed while waiting for a reader" ]]
-	between 0 2500 "$elapsed"
+	between 0 3000 "$elapsed"
 }
 
 @test "a FIFO replaced while we wait for a reader is said, not written to" {

@@ -804,7 +804,7 @@ the_relay_moves_everything_and_closes_the_ends(void **state)
 }
 
 static void
-the_relay_hands_on_the_end_of_one_flow_while_the_other_goes_on(void **state)
+the_relay_hands_on_an_end_while_the_other_flow_goes_on(void **state)
 {
 	struct fixture f[2];
 	struct flow flows[2];
@@ -932,7 +932,7 @@ main(void)
 		cmocka_unit_test(
 		    the_relay_moves_everything_and_closes_the_ends),
 		cmocka_unit_test(
-		    the_relay_hands_on_the_end_of_one_flow_while_the_other_goes_on),
+		    the_relay_hands_on_an_end_while_the_other_flow_goes_on),
 		cmocka_unit_test(the_relay_keeps_its_limits),
 		cmocka_unit_test(
 		    the_relay_notices_a_reader_that_leaves_while_nothing_comes),
