@@ -91,6 +91,10 @@ make_parents(const struct fifo_create_options *opt, const char *path)
 
 	if (copy == NULL)
 		return -1;
+	/* What ends in a slash is no FIFO's name; mkfifo(3) will say it. */
+	slash = copy + strlen(copy);
+	while (slash > copy && slash[-1] == '/')
+		*--slash = '\0';
 	mask = umask(0);
 	umask(mask & ~(mode_t)(S_IWUSR | S_IXUSR));
 	slash = copy + strspn(copy, "/");
@@ -197,7 +201,7 @@ static int
 create(struct fifo_create_options *opt, const char *path)
 {
 	if (opt->parents && make_parents(opt, path) == -1) {
-		warn("%s", trace_safe(path));
+		warn("%s", trace_name(path));
 		return STATUS_ERROR;
 	}
 	if (make_fifo(opt, path) == 0) {
@@ -207,7 +211,7 @@ create(struct fifo_create_options *opt, const char *path)
 	}
 	if (errno == EEXIST && opt->exist_ok)
 		return accept_existing(opt, path);
-	warn("%s", trace_safe(path));
+	warn("%s", trace_name(path));
 	return STATUS_ERROR;
 }
 

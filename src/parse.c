@@ -143,6 +143,9 @@ parse_delimiter(const char *text, unsigned char *delimiter)
 		*delimiter = (unsigned char)text[0];
 		return 0;
 	}
+	/* unvis(3) lets escapes pass that it does not know. */
+	if (text[0] != '\\' || strchr("\\abfnrstv01234567", text[1]) == NULL)
+		return fail(EINVAL);
 	decoded = malloc(strlen(text) + 1);
 	if (decoded == NULL)
 		return -1;

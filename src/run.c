@@ -138,8 +138,8 @@ explain(const struct run *run, const struct outcome *outcome)
 {
 	const struct common_options *common = run->common;
 	const char *peer = outcome->side == SIDE_SINK ? "reader" : "writer";
-	const char *name = trace_safe(outcome->name == NULL ? "" :
-	    outcome->name);
+	const char *name = outcome->name == NULL ? "" :
+	    trace_name(outcome->name);
 
 	switch (outcome->why) {
 	case OUTCOME_DONE:

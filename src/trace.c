@@ -109,3 +109,9 @@ trace_safe(const char *name)
 	}
 	return *buffer;
 }
+
+const char *
+trace_name(const char *name)
+{
+	return *name == '\0' ? "''" : trace_safe(name);
+}

@@ -53,4 +53,7 @@ void	 trace_print(const char *tag, const char *fmt, ...)
  */
 const char	*trace_safe(const char *);
 
+/* The same for what begins a message: an empty name is seen, too. */
+const char	*trace_name(const char *);
+
 #endif

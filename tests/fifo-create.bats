@@ -296,3 +296,11 @@ r"
 	ipctool fifo-create dir/default
 	is_mode 0640 dir/default
 }
+
+@test "a name that ends in a slash is no FIFO's, with -p or without" {
+	run -1 --separate-stderr ipctool fifo-create a/
+	stderr_is "ipctool fifo-create: a/: No such file or directory"
+	run -1 --separate-stderr ipctool fifo-create -p a/b/
+	stderr_is "ipctool fifo-create: a/b/: No such file or directory"
+	[[ ! -e a/b ]]
+}

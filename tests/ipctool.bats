@@ -477,11 +477,11 @@ is_safe() {
 	is_safe $'\n'
 }
 
-@test "an empty name is a missing file" {
+@test "an empty name is a missing file, and can be seen in the message" {
 	run -1 --separate-stderr ipctool fifo-read ""
-	stderr_matches "^ipctool fifo-read: (: )?No such file or directory$"
+	stderr_is "ipctool fifo-read: '': No such file or directory"
 	run -1 --separate-stderr ipctool fifo-create ""
-	stderr_matches "^ipctool fifo-create: (: )?No such file or directory$"
+	stderr_is "ipctool fifo-create: '': No such file or directory"
 }
 
 @test "--verbose says every open and EOF with its time, --quiet no more than errors" {

@@ -223,7 +223,9 @@ delimiters_are_one_byte(void **state)
 		{ "\\033", 27 },
 		{ "\\\\", '\\' },
 	};
-	static const char *const bad[] = { "", "ab", "\\n\\n", "\\nx" };
+	static const char *const bad[] = {
+		"", "ab", "\\n\\n", "\\nx", "\\q", "\\400x"
+	};
 	unsigned char delimiter;
 
 	(void)state;
