@@ -5,8 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -71,6 +74,40 @@ reap_one(pid_t pid, int *wstatus, int flags)
 	return got;
 }
 
+/*
+ * Whether a command without a slash is in PATH at all.  execvp(3) says
+ * EACCES also when it is nowhere, but one directory may not be searched.
+ */
+static bool
+is_in_path(const char *name)
+{
+	const char *dir = getenv("PATH");
+	char path[PATH_MAX];
+	size_t length;
+
+	for (; dir != NULL; dir = dir[length] == ':' ? dir + length + 1 :
+	    NULL) {
+		length = strcspn(dir, ":");
+		snprintf(path, sizeof(path), "%.*s%s%s", (int)length, dir,
+		    length == 0 ? "" : "/", name);
+		if (access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+exec_failed(struct child *child, int errnum)
+{
+	if (errnum == EACCES && strchr(child->argv[0], '/') == NULL &&
+	    !is_in_path(child->argv[0]))
+		errnum = ENOENT;
+	child->status = errnum == ENOENT || errnum == ENOTDIR ?
+	    STATUS_NOT_FOUND : STATUS_CANNOT_EXEC;
+	errno = errnum;
+	return -1;
+}
+
 static int
 start_failed(struct child *child, int status)
 {
@@ -115,9 +152,8 @@ child_start(struct child *child)
 	if (n > 0) {
 		reap_one(child->pid, &wstatus, 0);
 		child->pid = 0;
-		errno = n == (ssize_t)sizeof(errnum) ? errnum : EIO;
-		return start_failed(child, errno == ENOENT || errno == ENOTDIR ?
-		    STATUS_NOT_FOUND : STATUS_CANNOT_EXEC);
+		return exec_failed(child, n == (ssize_t)sizeof(errnum) ?
+		    errnum : EIO);
 	}
 	trace_event("%s: started, process %d", trace_safe(child->argv[0]),
 	    (int)child->pid);

@@ -172,6 +172,18 @@ ways=("-q" "-T 60")
 	done
 }
 
+@test "a command that is nowhere is 127 also if PATH may not be searched" {
+	need_root
+	need setpriv
+	mkdir -m 700 closed
+	chmod 755 . "$BATS_TEST_TMPDIR"
+	setpriv --reuid=65534 --clear-groups test -x "$IPCTOOL" ||
+	    skip "nobody else may run the program here"
+	PATH=$PWD/closed:$PATH run -127 --separate-stderr setpriv --reuid=65534 \
+	    --clear-groups timeout 20 "$IPCTOOL" duplex no-such-command
+	stderr_is "ipctool duplex: no-such-command: No such file or directory"
+}
+
 @test "when the second command cannot be run the first is ended" {
 	mkfifo alive
 	exec {alive}<> alive

@@ -18,10 +18,13 @@ is_mode() {
 	local mask
 
 	for mask in 000 022 027 077 0777; do
+		: > out
+		: > err
+		# Not by run, whose own files have the umask's mode, too.
 		umask "$mask"
-		run -0 --separate-stderr ipctool fifo-create "f$mask"
-		is ""
-		stderr_is ""
+		ipctool fifo-create "f$mask" >> out 2>> err
+		size_is 0 out
+		size_is 0 err
 		mkfifo "m$mask"
 		[[ -p f$mask ]]
 		is_mode "$(mode "m$mask")" "f$mask"
@@ -52,8 +55,6 @@ is_mode() {
 
 @test "-m needs no chmod: the mode is right from the first instant" {
 	need strace
-	# LeakSanitizer does not work under strace.
-	export ASAN_OPTIONS=detect_leaks=0
 	umask 077
 	run -0 limited strace -f -e trace=%file,umask,fchmod -o trace \
 	    "$IPCTOOL" fifo-create -m 666 f

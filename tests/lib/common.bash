@@ -327,6 +327,10 @@ need() {
 		if ! type -P "$command" >/dev/null; then
 			skip "$command is not installed"
 		fi
+		# LeakSanitizer does not work under strace.
+		if [[ $command == strace ]]; then
+			export ASAN_OPTIONS=detect_leaks=0
+		fi
 	done
 }
 
