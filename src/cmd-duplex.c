@@ -6,7 +6,6 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,7 +16,6 @@
 #include "flow.h"
 #include "options.h"
 #include "run.h"
-#include "signals.h"
 #include "status.h"
 #include "stdfds.h"
 #include "trace.h"
@@ -239,36 +237,13 @@ reap(void *arg)
 		duplex->failure = first_failure(duplex);
 }
 
-/*
- * Wait for the commands; a signal, --timeout, or --idle-timeout from here
- * on, since all that could move has ended, ends the wait.
- */
+/* What is left once nothing can move any more: that the commands end. */
 static int
 wait_all(struct duplex *duplex)
 {
-	int64_t idle = deadline_after(deadline_now(),
-	    duplex->run.limits.idle_timeout);
-	const struct limits *limits = &duplex->run.limits;
-	struct outcome *outcome = &duplex->run.outcome;
-	struct timespec ts;
-	int64_t now, until;
-
-	outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
-	while (child_reap(duplex->children, duplex->nchildren) > 0) {
-		now = deadline_now();
-		if (limit_check(limits, now, SIDE_NONE, NULL, outcome) == -1)
-			break;
-		if (now >= idle) {
-			outcome_set(outcome, OUTCOME_IDLE_TIMEOUT, SIDE_NONE,
-			    0, NULL);
-			break;
-		}
-		until = signals_arrived() ? now :
-		    deadline_min(limits->deadline, idle);
-		ppoll(NULL, 0, deadline_left(until, now, &ts),
-		    signals_wait_mask());
-	}
-	return run_explain(&duplex->run, outcome);
+	return run_wait(&duplex->run, duplex->children, duplex->nchildren,
+	    false, deadline_after(deadline_now(),
+	    duplex->run.limits.idle_timeout));
 }
 
 /*
@@ -333,7 +308,7 @@ run(const struct command *command, int argc, char **argv)
 	bool relayed;
 	int status;
 
-	options_init(&parsed, command, argc, argv);
+	options_init(&parsed, command, argc, argv, true);
 	if (options_next(&parsed, &arg) == OPTIONS_STOP)
 		return parsed.status;
 	if (optind == argc)
@@ -357,6 +332,5 @@ const struct command cmd_duplex = {
 	.summary = "join two commands in both directions",
 	.usage = "[OPTION]... SIDE [:: SIDE]",
 	.options = options,
-	.runs_commands = true,
 	.run = run,
 };

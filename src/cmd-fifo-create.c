@@ -224,7 +224,7 @@ run(const struct command *command, int argc, char **argv)
 	const char *arg;
 	int key, status = STATUS_OK;
 
-	options_init(&parsed, command, argc, argv);
+	options_init(&parsed, command, argc, argv, false);
 	while ((key = options_next(&parsed, &arg)) > 0) {
 		switch (key) {
 		case 'm':

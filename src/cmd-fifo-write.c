@@ -116,7 +116,7 @@ run(const struct command *command, int argc, char **argv)
 	struct run run;
 	int status;
 
-	options_init(&parsed, command, argc, argv);
+	options_init(&parsed, command, argc, argv, false);
 	/* There cannot be more messages than words. */
 	opt.messages = calloc((size_t)argc + 1, sizeof(*opt.messages));
 	if (opt.messages == NULL)

@@ -364,7 +364,7 @@ run(const struct command *command, int argc, char **argv)
 	struct run run;
 	int status;
 
-	options_init(&parsed, command, argc, argv);
+	options_init(&parsed, command, argc, argv, false);
 	/* There cannot be more inputs than words. */
 	opt.inputs = calloc((size_t)argc + 1, sizeof(*opt.inputs));
 	if (opt.inputs == NULL)

@@ -17,7 +17,6 @@ struct command {
 	const char	*summary;	/* lower case, no full stop */
 	const char	*usage;		/* what follows the name */
 	const struct option_spec *options;	/* its own; ends with 0 */
-	bool		 runs_commands;	/* options end at an operand */
 	/* Parse, run, and return the exit status. */
 	int		(*run)(const struct command *, int argc, char **argv);
 };

@@ -80,7 +80,7 @@ add_specs(struct options *options, const struct option_spec *spec, size_t *n)
 
 void
 options_init(struct options *options, const struct command *command, int argc,
-    char **argv)
+    char **argv, bool at_operand)
 {
 	size_t n = 0;
 
@@ -89,7 +89,7 @@ options_init(struct options *options, const struct command *command, int argc,
 	options->argc = argc;
 	options->argv = argv;
 	/* `:' tells a missing argument apart. */
-	strlcpy(options->shorts, command->runs_commands ? "+:" : ":",
+	strlcpy(options->shorts, at_operand ? "+:" : ":",
 	    sizeof(options->shorts));
 	add_specs(options, command->options, &n);
 	add_specs(options, common_specs, &n);

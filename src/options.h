@@ -61,8 +61,9 @@ enum {
 	OPTIONS_STOP = -2	/* return options->status */
 };
 
+/* With at_operand, options end at the first operand: a command follows. */
 void	 options_init(struct options *, const struct command *, int argc,
-	    char **argv);
+	    char **argv, bool at_operand);
 
 /*
  * The next option of the command's own, with its argument in *arg (borrowed

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -222,6 +223,37 @@ run_conclude(struct run *run)
 	if (run->limits.reap != NULL)
 		run->limits.reap(run->limits.arg);
 	return finish_flows(run, run_explain(run, &run->outcome));
+}
+
+/* Whether the wait must end now, as run->outcome says then. */
+static bool
+wait_is_over(struct run *run, int64_t now, int64_t idle_by)
+{
+	if (limit_check(&run->limits, now, SIDE_NONE, NULL,
+	    &run->outcome) == -1)
+		return true;
+	if (now < idle_by)
+		return false;
+	outcome_set(&run->outcome, OUTCOME_IDLE_TIMEOUT, SIDE_NONE, 0, NULL);
+	return true;
+}
+
+int
+run_wait(struct run *run, struct child *children, size_t n, bool forever,
+    int64_t idle_by)
+{
+	int64_t end = deadline_min(run->limits.deadline, idle_by), now;
+	struct timespec ts;
+
+	outcome_set(&run->outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
+	while (child_reap(children, n) > 0 || forever) {
+		now = deadline_now();
+		if (wait_is_over(run, now, idle_by))
+			break;
+		ppoll(NULL, 0, deadline_left(signals_arrived() ? now : end,
+		    now, &ts), signals_wait_mask());
+	}
+	return run_explain(run, &run->outcome);
 }
 
 int

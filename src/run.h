@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "child.h"
 #include "flow.h"
 #include "limit.h"
 #include "options.h"
@@ -44,6 +45,16 @@ int	 run_flows(struct run *);
 
 /* Explain run->outcome and close all ends.  Returns the status. */
 int	 run_conclude(struct run *);
+
+/*
+ * Wait for the children to end; where forever is set, for a signal or a
+ * time-out even without any.  A fatal signal, --timeout, or idle_by (a
+ * deadline for --idle-timeout) end the wait: the outcome is explained, and
+ * the children are left to the caller.  Returns the status of that, 0 when
+ * all have ended.
+ */
+int	 run_wait(struct run *, struct child *, size_t n, bool forever,
+	    int64_t idle_by);
 
 /*
  * One line about an outcome on standard error (none for OUTCOME_DONE, a
