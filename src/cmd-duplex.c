@@ -129,6 +129,17 @@ join_directly(struct duplex *duplex)
 	return make_pipe(&left->in, &right->out);
 }
 
+/* The names of the ends, for a run that does not come so far. */
+static void
+name_flow(struct flow *flow, const struct duplex_side *from,
+    const struct duplex_side *to)
+{
+	endpoint_init_none(&flow->source, from->ours ? "standard input" :
+	    from->child->argv[0]);
+	endpoint_init_none(&flow->sink, to->ours ? "standard output" :
+	    to->child->argv[0]);
+}
+
 /* Two pipes for each command, whose other ends we hold. */
 static int
 join_by_relay(struct duplex *duplex)
@@ -136,6 +147,10 @@ join_by_relay(struct duplex *duplex)
 	struct duplex_side *side;
 
 	trace_event("joined by a relay");
+	name_flow(&duplex->flows[0], &duplex->sides[LEFT],
+	    &duplex->sides[RIGHT]);
+	name_flow(&duplex->flows[1], &duplex->sides[RIGHT],
+	    &duplex->sides[LEFT]);
 	for (side = duplex->sides; side < duplex->sides + SIDES; side++) {
 		if (side->ours)
 			continue;

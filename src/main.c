@@ -159,12 +159,11 @@ has_page(char *name)
 
 /* The manual page by man(1), or --help where one of them is missing. */
 static int
-show_help(const struct command *command)
+show_help(const char *page, const struct command *command)
 {
 	static char name[32];
 
-	strlcpy(name, command == NULL ? PACKAGE_NAME : command->name,
-	    sizeof(name));
+	strlcpy(name, page, sizeof(name));
 	if (has_page(name)) {
 		signals_give_back();
 		execlp("man", "man", name, NULL);
@@ -176,19 +175,25 @@ show_help(const struct command *command)
 	return STATUS_OK;
 }
 
+/* The pages that are no command's. */
+static bool
+is_other_page(const char *name)
+{
+	return strcmp(name, PACKAGE_NAME) == 0 ||
+	    strcmp(name, PACKAGE_NAME "-fifo") == 0;
+}
+
 static int
 help(int argc, char **argv)
 {
-	const struct command *command = NULL;
+	const char *page = argc == 2 ? argv[1] : PACKAGE_NAME;
+	const struct command *command = find_command(page);
 
 	if (argc > 2)
 		return options_usage("help takes one command");
-	if (argc == 2 && strcmp(argv[1], PACKAGE_NAME) != 0) {
-		command = find_command(argv[1]);
-		if (command == NULL)
-			return unknown_command(argv[1]);
-	}
-	return show_help(command);
+	if (command == NULL && !is_other_page(page))
+		return unknown_command(page);
+	return show_help(page, command);
 }
 
 static int

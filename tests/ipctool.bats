@@ -148,6 +148,8 @@ is_safe() {
 	is "man ipctool"
 	run -0 --separate-stderr ipctool help ipctool
 	is "man ipctool"
+	run -0 --separate-stderr ipctool help ipctool-fifo
+	is "man ipctool-fifo"
 }
 
 @test "help for what is no command is a usage error" {
