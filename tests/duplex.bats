@@ -179,8 +179,9 @@ ways=("-q" "-T 60")
 	chmod 755 . "$BATS_TEST_TMPDIR"
 	setpriv --reuid=65534 --clear-groups test -x "$IPCTOOL" ||
 	    skip "nobody else may run the program here"
-	PATH=$PWD/closed:$PATH run -127 --separate-stderr setpriv --reuid=65534 \
-	    --clear-groups timeout 20 "$IPCTOOL" duplex no-such-command
+	PATH=$PWD/closed:$PATH run -127 --separate-stderr \
+	    setpriv --reuid=65534 --clear-groups timeout 20 "$IPCTOOL" \
+	    duplex no-such-command
 	stderr_is "ipctool duplex: no-such-command: No such file or directory"
 }
 
