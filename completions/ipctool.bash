@@ -16,7 +16,9 @@ _ipctool_options()
 		    --pipe-size= $common"
 		;;
 	fifo-create)
-		echo "-m --mode= -p --parents -e --exist-ok $common"
+		echo "-m --mode= -o --owner= -g --group= -p --parents
+		    -e --exist-ok -f --force --temp -u --unlink --hold
+		    --hold= --pipe-size= --ready-fd= $common"
 		;;
 	fifo-read)
 		echo "-f --follow -c --bytes= $common"
@@ -45,7 +47,7 @@ _ipctool_takes()
 
 	case $1 in
 	pipe-relay) letters+=io ;;
-	fifo-create) letters+=m ;;
+	fifo-create) letters+=mog ;;
 	fifo-read) letters+=c ;;
 	fifo-write) letters+=md ;;
 	esac
@@ -53,8 +55,8 @@ _ipctool_takes()
 	--*)
 		option=$2
 		for long in $(_ipctool_options "$1"); do
-			# --stats takes its argument behind a "=" only.
-			if [[ $long == "$2=" && $2 != --stats ]]; then
+			# These take their argument behind a "=" only.
+			if [[ $long == "$2=" && $2 != --@(stats|hold) ]]; then
 				return 0
 			fi
 		done
@@ -99,6 +101,18 @@ _ipctool_value()
 		;;
 	pipe-relay:--pipe-size)
 		_ipctool_words "max keep"
+		;;
+	fifo-create:-o | fifo-create:--owner)
+		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
+		;;
+	fifo-create:-g | fifo-create:--group)
+		mapfile -t COMPREPLY < <(compgen -g -- "$cur")
+		;;
+	fifo-create:--hold)
+		_ipctool_words "r w rw"
+		;;
+	fifo-create:--pipe-size)
+		_ipctool_words max
 		;;
 	*:--stats)
 		_ipctool_words json
@@ -149,6 +163,20 @@ _ipctool_duplex()
 	_command_offset "$side"
 }
 
+# COMMAND of fifo-create.  Fails while there is no `::' before the word.
+_ipctool_after_separator()
+{
+	local i
+
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		if [[ ${COMP_WORDS[i]} == :: ]]; then
+			_command_offset $((i + 1))
+			return 0
+		fi
+	done
+	return 1
+}
+
 _ipctool()
 {
 	local cur prev words cword split=false
@@ -175,6 +203,9 @@ _ipctool()
 		return
 	fi
 	if [[ $command == duplex ]] && _ipctool_duplex "$first"; then
+		return
+	fi
+	if [[ $command == fifo-create ]] && _ipctool_after_separator; then
 		return
 	fi
 

@@ -72,12 +72,31 @@ function __ipctool_in_side
     __ipctool_side >/dev/null
 end
 
+# COMMAND of fifo-create as it is being typed; fails while there is no ::.
+function __ipctool_after_separator
+    set -l words (__ipctool_words fifo-create)
+    or return 1
+    set -l at (contains --index -- :: $words)
+    or return 1
+    set -e words[1..$at]
+    string join -- \n $words
+    return 0
+end
+
+function __ipctool_in_command
+    __ipctool_after_separator >/dev/null
+end
+
 # An option of COMMAND can stand here.
 function __ipctool_in --argument-names command
     set -l words (__ipctool_words $command)
     or return 1
     contains -- -- $words
     and return 1
+    if test $command = fifo-create
+        not __ipctool_after_separator >/dev/null
+        return
+    end
     if test $command = duplex
         not __ipctool_in_side
     end
@@ -85,7 +104,7 @@ end
 
 # The arguments of a side are completed as those of its command.
 function __ipctool_complete_side
-    set -l side (__ipctool_side)
+    set -l side (__ipctool_side; or __ipctool_after_separator)
     complete -C (string join ' ' -- (string escape -- $side) (commandline -ct))
 end
 
@@ -95,6 +114,9 @@ end
 function __ipctool_operand --argument-names command most letters long
     set -l words (__ipctool_words $command)
     or return 1
+    test $command = fifo-create
+    and __ipctool_in_command
+    and return 1
     set -l skip no
     set -l ended no
     set -l operands 0
@@ -163,11 +185,21 @@ complete $here -l pipe-size -x -a 'max keep' -d 'Capacity of the pipes at both e
 
 set -l here -c ipctool -c fifo-create -n '__ipctool_in fifo-create'
 complete $here -s m -l mode -x -d 'Permissions'
+complete $here -s o -l owner -x -a '(__fish_complete_users)' -d 'Give it to a user'
+complete $here -s g -l group -x -a '(__fish_complete_groups)' -d 'Give it to a group'
 complete $here -s p -l parents -d 'Create missing directories'
 complete $here -s e -l exist-ok -d 'Accept a FIFO that exists'
+complete $here -s f -l force -d 'Replace a FIFO that exists'
+complete $here -l temp -d 'Make one in a new private directory'
+complete $here -s u -l unlink -d 'Remove at the end what was made'
+complete $here -l hold -f -a 'r w rw' -d 'Keep an end open'
+complete $here -l pipe-size -x -a max -d 'Capacity, with --hold'
+complete $here -l ready-fd -x -d 'A newline there when it stands'
 complete -c ipctool -c fifo-create -k \
-    -n "__ipctool_operand fifo-create 1000000 wTtm 'open-timeout|idle-timeout|timeout|mode'" \
+    -n "__ipctool_operand fifo-create 1000000 wTtmog 'open-timeout|idle-timeout|timeout|mode|owner|group|pipe-size|ready-fd'" \
     -a '(__ipctool_fifos)'
+
+complete -c ipctool -c fifo-create -n __ipctool_in_command -k -a '(__ipctool_complete_side)'
 
 set -l here -c ipctool -c fifo-read -n '__ipctool_in fifo-read'
 complete $here -s f -l follow -d 'Go on across writers'

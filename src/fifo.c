@@ -104,23 +104,32 @@ adopt(struct endpoint *ep, int fd, int access, const char *path,
 	return 0;
 }
 
-int
-fifo_open_read(struct endpoint *ep, const char *path, struct outcome *outcome)
+/* Open a FIFO in a way that does not wait. */
+static int
+open_now(struct endpoint *ep, const char *path, int access, enum side side,
+    struct outcome *outcome)
 {
 	struct stat st = { 0 };
 	int pinned, fd, errnum;
 
-	pinned = pin(path, SIDE_SOURCE, &st, outcome);
+	pinned = pin(path, side, &st, outcome);
 	if (pinned == -1)
 		return -1;
-	fd = open_same_now(pinned, st.st_dev, st.st_ino, path, O_RDONLY);
+	fd = open_same_now(pinned, st.st_dev, st.st_ino, path, access);
 	errnum = errno;
 	close(pinned);
 	if (fd == -1)
-		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SOURCE,
-		    errnum, path);
+		return outcome_set(outcome, OUTCOME_ERROR, side, errnum, path);
+	return adopt(ep, fd, access, path, side, outcome);
+}
+
+int
+fifo_open_read(struct endpoint *ep, const char *path, struct outcome *outcome)
+{
+	if (open_now(ep, path, O_RDONLY, SIDE_SOURCE, outcome) == -1)
+		return -1;
 	trace_event("%s: opened for reading", trace_safe(path));
-	return adopt(ep, fd, O_RDONLY, path, SIDE_SOURCE, outcome);
+	return 0;
 }
 
 static bool
@@ -180,30 +189,61 @@ wait_for_reader(int pinned, const struct stat *st, const char *path,
 	return fd;
 }
 
-int
-fifo_open_write(struct endpoint *ep, const char *path,
-    const struct limits *limits, struct outcome *outcome)
+static int
+open_write(struct endpoint *ep, int pinned, const struct stat *st,
+    const char *path, const struct limits *limits, struct outcome *outcome)
 {
-	struct stat st = { 0 };
-	int pinned, fd;
+	int fd;
 
-	pinned = pin(path, SIDE_SINK, &st, outcome);
-	if (pinned == -1)
-		return -1;
-	fd = open_same_now(pinned, st.st_dev, st.st_ino, path, O_WRONLY);
+	fd = open_same_now(pinned, st->st_dev, st->st_ino, path, O_WRONLY);
 	if (fd == -1 && errno != ENXIO)
 		outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno, path);
 	else if (fd == -1 && limits->nonblock)
 		outcome_set(outcome, OUTCOME_NO_PEER, SIDE_SINK, ENXIO, path);
 	else if (fd == -1) {
 		trace_event("%s: waiting for a reader", trace_safe(path));
-		fd = wait_for_reader(pinned, &st, path, limits, outcome);
+		fd = wait_for_reader(pinned, st, path, limits, outcome);
 	}
-	close(pinned);
 	if (fd == -1)
 		return -1;
 	trace_event("%s: opened for writing", trace_safe(path));
 	return adopt(ep, fd, O_WRONLY, path, SIDE_SINK, outcome);
+}
+
+int
+fifo_open_write(struct endpoint *ep, const char *path,
+    const struct limits *limits, struct outcome *outcome)
+{
+	struct stat st = { 0 };
+	int pinned, result;
+
+	pinned = pin(path, SIDE_SINK, &st, outcome);
+	if (pinned == -1)
+		return -1;
+	result = open_write(ep, pinned, &st, path, limits, outcome);
+	close(pinned);
+	return result;
+}
+
+int
+fifo_open_pinned(struct endpoint *ep, int pinned, int access,
+    const char *path, const struct limits *limits, struct outcome *outcome)
+{
+	struct stat st;
+	int fd;
+
+	if (fstat(pinned, &st) == -1)
+		return outcome_set(outcome, OUTCOME_ERROR, SIDE_NONE, errno,
+		    path);
+	if (access == O_WRONLY)
+		return open_write(ep, pinned, &st, path, limits, outcome);
+	fd = open_same_now(pinned, st.st_dev, st.st_ino, path, access);
+	if (fd == -1)
+		return outcome_set(outcome, OUTCOME_ERROR, SIDE_NONE, errno,
+		    path);
+	trace_event("%s: opened for reading%s", trace_safe(path),
+	    access == O_RDWR ? " and writing" : "");
+	return adopt(ep, fd, access, path, SIDE_NONE, outcome);
 }
 
 int

@@ -30,6 +30,16 @@ int	 fifo_open_write(struct endpoint *, const char *path,
 	    const struct limits *, struct outcome *);
 
 /*
+ * Open the FIFO that pinned, an O_PATH descriptor, stands for, whatever its
+ * path names by now.  access is O_RDONLY or O_WRONLY, as the two above, or
+ * O_RDWR: both ends at a time, which never waits; from then on nobody else
+ * notices that a reader or a writer is missing.  Returns 0, or -1 with the
+ * outcome filled in.
+ */
+int	 fifo_open_pinned(struct endpoint *, int pinned, int access,
+	    const char *path, const struct limits *, struct outcome *);
+
+/*
  * After EOF: a new read end of the same FIFO, opened before the old one is
  * closed, so that there is a reader at every moment and no writer loses a
  * byte.  Returns 0, or -1 with errno and the old end left open.

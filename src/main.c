@@ -14,6 +14,7 @@
  *	record.c	where a line ends
  *	endpoint.c	one open end: what it is, capacity, closing
  *	fifo.c		how FIFOs open, wait, reopen, vanish
+ *	place.c		how a FIFO gets its name, and loses it again
  *	child.c		commands that we run: start, reap, end
  *	signals.c	handlers, masks, what was inherited, dying
  *	report.c	counters as text or JSON

@@ -162,6 +162,19 @@ duplex|--nonblock|--|mkfifo|--mode=
 duplex|fifo-read|--follow"
 }
 
+@test "bash completes what fifo-create has and runs" {
+	in_bash "fifo-create --hold=@" "fifo-create --pipe-size=^" \
+	    "fifo-create -o roo^" "fifo-create --te^" \
+	    "ipctool fifo-create -u q :: mkfif^" \
+	    "fifo-create q :: mkfifo --mod^"
+	is "fifo-create|--hold=r|rw|w
+fifo-create|--pipe-size=max
+fifo-create|-o|root
+fifo-create|--temp
+ipctool|fifo-create|-u|q|::|mkfifo
+fifo-create|q|::|mkfifo|--mode="
+}
+
 @test "zsh completes the commands" {
 	in_zsh "ipctool @" "ipctool fifo-r^" "ipctool --l^" "ipctool help @"
 	is "ipctool|duplex|fifo-create|fifo-read|fifo-write|help|pipe-relay
@@ -220,6 +233,17 @@ duplex|mkfifo|--mode|x|::|mkfifo
 duplex|-|::|mkfifo|--mode
 duplex|--nonblock|--|mkfifo|--mode
 duplex|fifo-read|--follow"
+}
+
+@test "zsh completes what fifo-create has and runs" {
+	in_zsh "fifo-create --hold=@" "fifo-create --pipe-size=^" \
+	    "fifo-create -o roo^" "fifo-create --te^" \
+	    "ipctool fifo-create -u q :: mkfif^"
+	is "fifo-create|--hold=r|--hold=rw|--hold=w
+fifo-create|--pipe-size=max
+fifo-create|-o|root
+fifo-create|--temp
+ipctool|fifo-create|-u|q|::|mkfifo"
 }
 
 @test "fish completes the commands" {
@@ -286,4 +310,19 @@ duplex|fifo-read|--follow"
 	is "--follow"
 	in_fish "duplex --nonb"
 	is "--nonblock"
+}
+
+@test "fish completes what fifo-create has and runs" {
+	in_fish "fifo-create --hold="
+	is "--hold=r
+--hold=rw
+--hold=w"
+	in_fish "ipctool fifo-create --te"
+	is "--temp"
+	in_fish "ipctool fifo-create -o roo"
+	matches "^root"
+	in_fish "ipctool fifo-create -u q :: mkfif"
+	is "mkfifo"
+	in_fish "fifo-create q :: fifo-read --fol"
+	is "--follow"
 }

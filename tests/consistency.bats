@@ -51,8 +51,8 @@ bash_options() {
 		. "$1"
 		for name in $(_ipctool_options "$2"); do
 			case $name in
-			--stats) ;;
-			--stats=) echo "--stats[=]" ;;
+			--stats | --hold) ;;
+			--stats= | --hold=) echo "${name%=}[=]" ;;
 			--*) echo "$name" ;;
 			*)
 				_ipctool_takes "$2" "$name" && name+="="
