@@ -152,6 +152,12 @@ open_next_input(struct flow *flow, struct pipe_relay_options *opt)
 			pass_over(flow, &why);
 			continue;
 		}
+		if (flow_feeds_itself(flow)) {
+			outcome_set(&why, OUTCOME_SAME_FILE, SIDE_SOURCE, 0,
+			    flow->source.name);
+			pass_over(flow, &why);
+			continue;
+		}
 		set_capacity(&flow->source, opt);
 		flow->source_now = opt->run->limits.nonblock &&
 		    flow->source.fifo;

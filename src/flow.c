@@ -114,6 +114,16 @@ flow_init(struct flow *flow)
 	flow->watch_fd = -1;
 }
 
+bool
+flow_feeds_itself(const struct flow *flow)
+{
+	const struct endpoint *source = &flow->source, *sink = &flow->sink;
+
+	return source->kind == ENDPOINT_PIPE && sink->kind == ENDPOINT_PIPE &&
+	    source->fd != -1 && sink->fd != -1 && source->dev == sink->dev &&
+	    source->ino == sink->ino;
+}
+
 static int
 need_buffer(struct flow *flow, size_t size)
 {

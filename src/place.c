@@ -112,6 +112,38 @@ aside_close(struct aside *aside)
 	errno = saved;
 }
 
+/*
+ * A default ACL of the directory takes permissions away, whatever the umask
+ * (acl(5)): set them through the pinned descriptor.
+ */
+static int
+insist_on_mode(int fd, mode_t mode)
+{
+	char path[ENDPOINT_PROC_PATH];
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return -1;
+	if ((st.st_mode & ALLPERMS) == mode)
+		return 0;
+	endpoint_proc_path(path, fd);
+	if (chmod(path, mode) == 0)
+		return 0;
+	return errno == ENOENT ? fail_with(ENOSYS) : -1;	/* no /proc */
+}
+
+/* A default ACL may have made a directory that we cannot search. */
+static int
+insist_on_access(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return -1;
+	/* Its group, and that of what is made in it, may be inherited. */
+	return insist_on_mode(fd, (st.st_mode & S_ISGID) | S_IRWXU);
+}
+
 static int
 aside_open(struct aside *aside, int dir_fd)
 {
@@ -119,8 +151,12 @@ aside_open(struct aside *aside, int dir_fd)
 	if (make_private_dir(aside) == -1)
 		return -1;
 	aside->fd = open_path(dir_fd, aside->dir, O_DIRECTORY | O_NOFOLLOW);
-	if (aside->fd != -1 && is_private(aside->fd))
-		return 0;
+	if (aside->fd != -1 && is_private(aside->fd)) {
+		if (insist_on_access(aside->fd) == 0)
+			return 0;
+		aside_close(aside);
+		return -1;
+	}
 	if (aside->fd == -1) {
 		unlinkat(dir_fd, aside->dir, AT_REMOVEDIR);
 		return -1;
@@ -188,26 +224,6 @@ make_at(int dir_fd, const char *name, const struct place_wish *wish)
 	result = mkfifoat(dir_fd, name, wish->mode);
 	umask(mask);
 	return result;
-}
-
-/*
- * A default ACL of the directory takes permissions away, whatever the umask
- * (acl(5)): set them through the pinned descriptor.
- */
-static int
-insist_on_mode(int fd, mode_t mode)
-{
-	char path[ENDPOINT_PROC_PATH];
-	struct stat st;
-
-	if (fstat(fd, &st) == -1)
-		return -1;
-	if ((st.st_mode & ALLPERMS) == mode)
-		return 0;
-	endpoint_proc_path(path, fd);
-	if (chmod(path, mode) == 0)
-		return 0;
-	return errno == ENOENT ? fail_with(ENOSYS) : -1;	/* no /proc */
 }
 
 static bool

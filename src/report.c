@@ -39,21 +39,35 @@ human(uint64_t bytes, char text[HUMAN_SIZE])
 	return text;
 }
 
+/* What moved nothing has not shown what it would have used. */
+static const char *
+transport_name(const struct flow *flow)
+{
+	return flow->bytes_in == 0 ? "none" : flow_transport_name(flow);
+}
+
+/* Not longer than the run that is reported, by the time of the printing. */
+static int64_t
+waited(const struct report *report, const struct flow *flow, enum side side)
+{
+	return deadline_min(flow_wait_ns(flow, side), report->elapsed_ns);
+}
+
 static void
-flow_text(const struct flow *flow)
+flow_text(const struct report *report, const struct flow *flow)
 {
 	warnx("%s -> %s: %" PRIu64 " in, %" PRIu64 " out, "
 	    "waited %.3f s for input, %.3f s for output",
 	    trace_safe(flow->source.name), trace_safe(flow->sink.name),
 	    flow->bytes_in, flow->bytes_out,
-	    seconds(flow_wait_ns(flow, SIDE_SOURCE)),
-	    seconds(flow_wait_ns(flow, SIDE_SINK)));
+	    seconds(waited(report, flow, SIDE_SOURCE)),
+	    seconds(waited(report, flow, SIDE_SINK)));
 }
 
 static void
 stats_text(const struct report *report)
 {
-	const char *transport = NULL;
+	const char *transport = NULL, *name;
 	char size[HUMAN_SIZE], rate[HUMAN_SIZE];
 	uint64_t bytes = 0;
 	double elapsed = seconds(report->elapsed_ns);
@@ -65,16 +79,18 @@ stats_text(const struct report *report)
 	}
 	for (size_t i = 0; i < report->nflows; i++) {
 		bytes += report->flows[i].bytes_out;
-		if (transport == NULL ||
-		    strcmp(flow_transport_name(&report->flows[i]), "copy") == 0)
-			transport = flow_transport_name(&report->flows[i]);
+		name = transport_name(&report->flows[i]);
+		/* The weakest of them, if they moved anything. */
+		if (transport == NULL || strcmp(transport, "none") == 0 ||
+		    strcmp(name, "copy") == 0)
+			transport = name;
 	}
 	human(bytes, size);
 	human(elapsed > 0 ? (uint64_t)((double)bytes / elapsed) : 0, rate);
 	warnx("%" PRIu64 " bytes (%s) in %.3f s, %s/s, %s", bytes, size,
 	    elapsed, rate, transport);
 	for (size_t i = 0; i < report->nflows; i++)
-		flow_text(&report->flows[i]);
+		flow_text(report, &report->flows[i]);
 }
 
 /*
@@ -237,12 +253,13 @@ json_flow(struct json *json, const struct report *report,
 	json_string(json, "command", report->command);
 	json_string(json, "source", trace_safe(flow->source.name));
 	json_string(json, "sink", trace_safe(flow->sink.name));
-	json_string(json, "transport", flow_transport_name(flow));
+	json_string(json, "transport", transport_name(flow));
 	json_count(json, "bytes_in", flow->bytes_in);
 	json_count(json, "bytes_out", flow->bytes_out);
 	json_seconds(json, "wait_source_seconds",
-	    flow_wait_ns(flow, SIDE_SOURCE));
-	json_seconds(json, "wait_sink_seconds", flow_wait_ns(flow, SIDE_SINK));
+	    waited(report, flow, SIDE_SOURCE));
+	json_seconds(json, "wait_sink_seconds",
+	    waited(report, flow, SIDE_SINK));
 	json_common(json, report);
 }
 

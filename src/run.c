@@ -259,12 +259,18 @@ run_wait(struct run *run, struct child *children, size_t n, bool forever,
 int
 run_flows(struct run *run)
 {
-	for (size_t i = 0; i < run->nflows; i++)
+	for (size_t i = 0; i < run->nflows; i++) {
+		if (flow_feeds_itself(&run->flows[i])) {
+			outcome_set(&run->outcome, OUTCOME_SAME_FILE,
+			    SIDE_SOURCE, 0, run->flows[i].source.name);
+			goto out;
+		}
 		if (flow_start(&run->flows[i]) == -1) {
 			outcome_set(&run->outcome, OUTCOME_ERROR, SIDE_NONE,
 			    errno, NULL);
 			goto out;
 		}
+	}
 	relay_run(run->flows, run->nflows, &run->limits, &run->outcome);
 out:
 	return run_conclude(run);

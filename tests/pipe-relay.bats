@@ -719,3 +719,22 @@ capacities() {
 	stderr_matches '^ipctool pipe-relay: 1048576 bytes \(1\.0 MiB\) in [0-9.]+ s, [0-9.]+ [KMG]?i?B/s, splice'
 	stderr_matches $'\n''ipctool pipe-relay: standard input -> standard output: 1048576 in, 1048576 out, waited [0-9.]+ s for input, [0-9.]+ s for output$'
 }
+
+@test "one FIFO at both ends is refused: it would be its own peer" {
+	mkfifo q
+	run -1 --separate-stderr ipctool pipe-relay -i q -o q -w 5
+	stderr_is "ipctool pipe-relay: q: input file is output file"
+	run -1 --separate-stderr ipctool pipe-relay -n -i q -o q
+	stderr_is "ipctool pipe-relay: q: input file is output file"
+	exec {loop}<> q
+	echo round >&"$loop"
+	# shellcheck disable=SC2094 # that is the point
+	run -1 --separate-stderr ipctool fifo-write q < q
+	stderr_is "ipctool fifo-write: standard input: input file is output file"
+	exec {loop}>&-
+}
+
+@test "the counters name no transport where nothing was moved" {
+	run -0 --separate-stderr ipctool pipe-relay --stats < /dev/null
+	stderr_matches "^ipctool pipe-relay: 0 bytes .*, none"
+}
