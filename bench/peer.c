@@ -22,7 +22,8 @@
  *	--pattern          write, read: data of tests/tools/pattern.h
  *	--unlink=PATH      spawn: remove PATH after each run (not timed)
  *
- * SIZE is a number that K, M or G may follow.  Status 0, or 1 with a message.
+ * SIZE is a number that K, M or G may follow.  Status 0, or 1 with a message
+ * (2 for what is no number).
  */
 #define _GNU_SOURCE
 
@@ -44,6 +45,7 @@
 #include <unistd.h>
 
 #include "../tests/tools/pattern.h"
+#include "../tests/tools/tool.h"
 
 struct peer_options {
 	uint64_t	 bytes;		/* --bytes; 0 if not given */
@@ -309,26 +311,6 @@ static const struct mode modes[] = {
 	{ "spawn", run_spawn },
 };
 
-static uint64_t
-parse_size(const char *text)
-{
-	static const char units[] = "KMG";
-	const char *unit;
-	char *end;
-	uint64_t n;
-
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	if (end == text || *text == '-' || errno != 0)
-		errx(1, "%s: not a size", text);
-	if (*end == '\0')
-		return n;
-	unit = strchr(units, *end);
-	if (unit == NULL || end[1] != '\0')
-		errx(1, "%s: not a size", text);
-	return n << (10 * (unit - units + 1));
-}
-
 static char **
 parse_options(struct peer_options *o, int argc, char **argv)
 {
@@ -355,16 +337,16 @@ parse_options(struct peer_options *o, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		switch (c) {
 		case BYTES:
-			o->bytes = parse_size(optarg);
+			o->bytes = tool_size(optarg);
 			break;
 		case BLOCK:
-			o->block = (size_t)parse_size(optarg);
+			o->block = (size_t)tool_size(optarg);
 			break;
 		case COUNT:
-			o->count = parse_size(optarg);
+			o->count = tool_size(optarg);
 			break;
 		case PIPE_SIZE:
-			o->pipe_size = (int)parse_size(optarg);
+			o->pipe_size = (int)tool_size(optarg);
 			break;
 		case PATTERN:
 			o->pattern = true;

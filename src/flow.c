@@ -51,12 +51,6 @@ static const char *const state_names[] = {
 	[FLOW_BROKEN] = "broken",
 };
 
-const char *
-flow_state_name(enum flow_state state)
-{
-	return state_names[state];
-}
-
 #ifndef NDEBUG
 static bool
 transition_is_legal(enum flow_state from, enum flow_state to)
@@ -162,7 +156,6 @@ int
 flow_start(struct flow *flow)
 {
 	begin(flow);
-	flow->started_at = flow->moved_at;
 	/* The first state, which no transition leads to. */
 	flow->state = flow->source.kind == ENDPOINT_NONE ? FLOW_DRAINING :
 	    flow->source.fifo ? FLOW_WAITING : FLOW_OPEN;

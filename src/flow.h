@@ -76,7 +76,7 @@ struct flow {
 	int64_t		 waiting_since;	/* for the present peer */
 	int64_t		 look_at;	/* when relay.c looks for it */
 	int64_t		 moved_at;	/* the last byte or peer */
-	int64_t		 started_at, ended_at;
+	int64_t		 ended_at;
 	uint64_t	 bytes_in, bytes_out, discarded;
 	uint64_t	 source_start;	/* bytes_in when this source began */
 	uint64_t	 retried_at;	/* bytes_in then, flow_retry() */
@@ -144,7 +144,6 @@ bool	 flow_feeds_itself(const struct flow *);
  * flow_start().
  */
 const char	*flow_transport_name(const struct flow *);
-const char	*flow_state_name(enum flow_state);
 
 /* Close both ends and free.  Returns 0 or -1 with the sink's errno. */
 int	 flow_finish(struct flow *);
