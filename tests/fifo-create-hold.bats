@@ -590,7 +590,7 @@ run"
 	need strace
 	run -0 limited strace -o trace -e trace=%file,fchownat,fchown \
 	    "$IPCTOOL" fifo-create -o 4242 -m 644 q
-	# The name comes up when all is done.  (execve's arguments have it, too.)
+	# The name comes up when all is done (and as an argument of execve).
 	grep -n -E '"q"' trace | grep -v ':execve(' > uses
 	(($(wc -l < uses) == 1))
 	grep -q 'renameat2(.*, "fifo", .*, "q", RENAME_NOREPLACE) *= 0' uses
