@@ -5,12 +5,15 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "branch.h"
 #include "buffer.h"
 #include "compat.h"
 #include "deadline.h"
@@ -163,6 +166,56 @@ flow_start(struct flow *flow)
 }
 
 int
+flow_add_branch(struct flow *flow, struct flow *reader, bool tap)
+{
+	struct branch *branches, *branch;
+	int fd, errnum;
+
+	branches = reallocarray(flow->branches, flow->nbranches + 1,
+	    sizeof(*branches));
+	if (branches == NULL)
+		return -1;
+	flow->branches = branches;
+	branch = &branches[flow->nbranches];
+	if (branch_open(branch, &fd) == -1)
+		return -1;
+	if (endpoint_init(&reader->source, fd, O_RDONLY,
+	    flow->source.name) == -1) {
+		errnum = errno;
+		close(fd);
+		branch_close(branch);
+		errno = errnum;
+		return -1;
+	}
+	reader->source.nonblock = true;
+	reader->trunk = flow;
+	branch->reader = reader;
+	branch->tap = tap;
+	flow->nbranches++;
+	return 0;
+}
+
+int
+flow_drop_sink(struct flow *flow)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return -1;
+	endpoint_finish(&flow->sink);
+	if (endpoint_init(&flow->sink, fd, O_WRONLY, flow->sink.name) == -1) {
+		close(fd);
+		return -1;
+	}
+	flow->sink_dropped = true;
+	flow->sink_gone = false;
+	/* What is held has been given to the branches. */
+	return flow->transport == NULL ? 0 :
+	    use_transport(flow, flow_held(flow) > 0 ? &transport_copy :
+	    transport_choose(flow));
+}
+
+int
 flow_hold(struct flow *flow, const void *data, size_t n)
 {
 	if (n == 0)
@@ -209,6 +262,14 @@ flow_wake(struct flow *flow)
 		return;
 	flow->wait_ns[flow->wait_side] += deadline_now() - flow->blocked_at;
 	flow->runnable = true;
+}
+
+/* A flow whose branch we are may wait until we have emptied it. */
+static void
+wake_trunk(struct flow *flow)
+{
+	if (flow->trunk != NULL && flow->trunk->wait_side == SIDE_OTHERS)
+		flow_wake(flow->trunk);
 }
 
 int64_t
@@ -268,13 +329,18 @@ account(struct flow *flow, const struct move *move)
 	if (move->in > 0 && flow->transport == &transport_copy)
 		flow->copied = true;
 	flow->bytes_in += move->in;
-	flow->bytes_out += move->out;
+	if (flow->sink_dropped)
+		flow->discarded += move->out;
+	else
+		flow->bytes_out += move->out;
 	flow->moved_at = deadline_now();
 	flow->moved = true;
 	assert(flow->bytes_in ==
 	    flow->bytes_out + flow_held(flow) + flow->discarded);
-	if (move->in > 0)
+	if (move->in > 0) {
 		flow_peer_came(flow);
+		wake_trunk(flow);
+	}
 	consider_capacity(flow);
 }
 
@@ -295,6 +361,7 @@ over(struct flow *flow, enum flow_state state)
 	stop_watching(flow);
 	flow->ended_at = deadline_now();
 	flow_set_state(flow, state);
+	wake_trunk(flow);
 	return FLOW_ENDED;
 }
 
@@ -323,20 +390,46 @@ is_hang_up(int errnum)
 	return errnum == EPIPE || errnum == ECONNRESET;
 }
 
+int
+flow_sink_failed(struct flow *flow, struct outcome *outcome)
+{
+	if (flow->sink_failed == NULL)
+		return -1;
+	flow->sink_failed(flow, outcome);
+	outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
+	return 0;
+}
+
+/* The sink takes no more, as the outcome says, or without any failure. */
+static enum flow_step
+lose_sink(struct flow *flow, bool failed, struct outcome *outcome)
+{
+	if (failed && flow_sink_failed(flow, outcome) == 0)
+		failed = false;
+	if (!failed && flow->nbranches > 0) {
+		if (flow_drop_sink(flow) == 0)
+			return FLOW_MOVED;
+		outcome_set(outcome, OUTCOME_ERROR, SIDE_NONE, errno,
+		    flow->sink.name);
+		failed = true;
+	}
+	discard_held(flow);
+	over(flow, FLOW_BROKEN);
+	return failed ? FLOW_FAILED : FLOW_ENDED;
+}
+
 static enum flow_step
 sink_left(struct flow *flow, struct outcome *outcome)
 {
 	trace_event("%s: the reader left after %ju bytes",
 	    trace_safe(flow->sink.name), (uintmax_t)flow->bytes_out);
-	outcome->bytes = flow->bytes_out;
-	discard_held(flow);
-	over(flow, FLOW_BROKEN);
 	if (flow->sink_may_leave)
-		return FLOW_ENDED;
+		return lose_sink(flow, false, outcome);
+	outcome->bytes = flow->bytes_out;
 	outcome->standard = flow->sink.standard;
 	outcome_set(outcome, OUTCOME_PEER_LEFT, SIDE_SINK, EPIPE,
 	    flow->sink.name);
-	return FLOW_FAILED;
+	return lose_sink(flow, true, outcome);
 }
 
 static enum flow_step
@@ -348,14 +441,23 @@ source_at_end(struct flow *flow, const char *how)
 	return FLOW_MOVED;
 }
 
+int
+flow_source_failed(struct flow *flow, struct outcome *outcome)
+{
+	if (flow->source_failed == NULL)
+		return -1;
+	flow->source_failed(flow, outcome);
+	outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
+	source_at_end(flow, "given up");
+	flow_wake(flow);
+	return 0;
+}
+
 static enum flow_step
 source_failed(struct flow *flow, struct outcome *outcome)
 {
-	if (flow->source_failed == NULL)
-		return FLOW_FAILED;
-	flow->source_failed(flow, outcome);
-	outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
-	return source_at_end(flow, "given up");
+	return flow_source_failed(flow, outcome) == 0 ? FLOW_MOVED :
+	    FLOW_FAILED;
 }
 
 /* -n: the source has nothing now; that is its end if it had something. */
@@ -382,7 +484,7 @@ move_failed(struct flow *flow, const struct move *move,
 	outcome_set(outcome, OUTCOME_ERROR, move->side, move->errnum,
 	    move->side == SIDE_SINK ? flow->sink.name : flow->source.name);
 	return move->side == SIDE_SOURCE ? source_failed(flow, outcome) :
-	    FLOW_FAILED;
+	    lose_sink(flow, true, outcome);
 }
 
 /*
@@ -434,11 +536,9 @@ blocked_now(struct flow *flow, enum side side, struct outcome *outcome)
 	if (side == SIDE_SOURCE || !flow->sink_now)
 		return FLOW_BLOCKED;
 	outcome->bytes = flow->bytes_out;
-	discard_held(flow);
-	over(flow, FLOW_BROKEN);
 	outcome_set(outcome, OUTCOME_WOULD_BLOCK, SIDE_SINK, EAGAIN,
 	    flow->sink.name);
-	return FLOW_FAILED;
+	return lose_sink(flow, true, outcome);
 }
 
 /*
@@ -474,7 +574,7 @@ static enum flow_step
 sink_is_gone(struct flow *flow, struct outcome *outcome)
 {
 	if (flow->state == FLOW_OPEN && flow_held(flow) == 0 &&
-	    !flow->sink_may_leave && !flow->had_grace) {
+	    !flow->sink_may_leave && !flow->had_grace && flow->trunk == NULL) {
 		flow->had_grace = true;
 		if (endpoint_ready(&flow->source, POLLIN, EOF_GRACE_MS) != 0)
 			return FLOW_MOVED;
@@ -494,7 +594,7 @@ blocked(struct flow *flow, enum side side, struct outcome *outcome)
 	    flow_held(flow) == 0 && at_eof(&flow->source))
 		return source_at_end(flow, "end of file");
 	guess_side(flow, side);
-	if (is_stuck(flow))
+	if (side != SIDE_OTHERS && is_stuck(flow))
 		return refused(flow, "always blocked", outcome);
 	if (flow->source_now || flow->sink_now)
 		step = blocked_now(flow, side, outcome);
@@ -557,6 +657,11 @@ flow_step(struct flow *flow, struct outcome *outcome)
 {
 	struct move move = { 0 };
 
+	if (flow->nbranches > 0 && branch_close_dead(flow) == 0 &&
+	    flow->sink_dropped) {
+		discard_held(flow);
+		return over(flow, FLOW_BROKEN);
+	}
 	/* What is held goes first. */
 	if (flow_held(flow) > 0) {
 		switch (flow->transport->push(flow, &move)) {
@@ -585,6 +690,11 @@ flow_finish(struct flow *flow)
 	stop_watching(flow);
 	endpoint_finish(&flow->source);
 	result = endpoint_finish(&flow->sink);
+	for (size_t i = 0; i < flow->nbranches; i++)
+		branch_close(&flow->branches[i]);
+	free(flow->branches);
+	flow->branches = NULL;
+	flow->nbranches = 0;
 	buffer_free(flow->buffer);
 	flow->buffer = NULL;
 	return result;

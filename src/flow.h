@@ -1,5 +1,6 @@
 /*
- * flow - one direction: one source, one sink, and what became of the bytes.
+ * flow - one direction: one source, one sink, and what became of the bytes;
+ * or several sinks, each with a flow of its own that is a branch of this one.
  *
  *	WAITING -> OPEN -> DRAINING -> CLOSED
  *	   ^        |          |
@@ -30,6 +31,7 @@ enum flow_state {
 
 #define FLOW_NO_LIMIT	UINT64_MAX
 
+struct branch;
 struct buffer;
 struct transport;
 
@@ -56,12 +58,23 @@ struct flow {
 	 * taken as ended.
 	 */
 	void		(*source_failed)(struct flow *, const struct outcome *);
-	void		*arg;		/* for both */
+	/*
+	 * Where this is set, a sink that fails is told here; it takes no
+	 * more, but that is no failure of the run.
+	 */
+	void		(*sink_failed)(struct flow *, const struct outcome *);
+	void		*arg;		/* for all of them */
 
 	/* Run by flow.c; others only read. */
 	enum flow_state	 state;
 	const struct transport *transport;
 	struct buffer	*buffer;	/* copy's ring; owned */
+	struct branch	*branches;	/* flow_add_branch(); owned */
+	size_t		 nbranches;
+	struct flow	*trunk;		/* whose branch our source is */
+	bool		 sink_dropped;	/* bytes go to the branches only */
+	uint64_t	 skipped;	/* bytes that we missed, as a tap */
+	uint64_t	 chunks_skipped; /* in so many pieces */
 	bool		 copied;	/* some bytes went through memory */
 	bool		 raised, raised_more;	/* the capacities */
 	bool		 runnable;	/* worth a step; flow_wake() sets it */
@@ -81,7 +94,7 @@ struct flow {
 	uint64_t	 source_start;	/* bytes_in when this source began */
 	uint64_t	 retried_at;	/* bytes_in then, flow_retry() */
 	int64_t		 blocked_at;	/* unless runnable */
-	int64_t		 wait_ns[SIDE_SINK + 1];	/* flow_wait_ns() */
+	int64_t		 wait_ns[SIDE_COUNT];	/* flow_wait_ns() */
 };
 
 enum flow_step {
@@ -109,6 +122,20 @@ int	 flow_hold(struct flow *, const void *data, size_t n);
  */
 int	 flow_next_source(struct flow *);
 
+/*
+ * Before flow_start(): reader gets, as its source, a pipe with all that the
+ * flow moves from now on; a tap misses what comes while its pipe is not
+ * empty.  Both have to be flows of one relay, and in its array as long as
+ * it runs.  Returns 0 or -1 with errno (EMFILE, ENOMEM).
+ */
+int	 flow_add_branch(struct flow *, struct flow *reader, bool tap);
+
+/*
+ * The branches alone get the bytes: close the sink, and let what goes there
+ * go to /dev/null.  Returns 0 or -1 with errno of open(2).
+ */
+int	 flow_drop_sink(struct flow *);
+
 /* Move what can be moved now, once. */
 enum flow_step	 flow_step(struct flow *, struct outcome *);
 
@@ -123,6 +150,14 @@ bool	 flow_retry(struct flow *, uint64_t bytes);
 
 /* Something happened that may end the wait of a blocked flow. */
 void	 flow_wake(struct flow *);
+
+/*
+ * What flow_finish() said of the sink, or a wait at either end: tell the
+ * hook.  Returns 0 where there is one, and the outcome is done with then;
+ * else -1.
+ */
+int	 flow_source_failed(struct flow *, struct outcome *);
+int	 flow_sink_failed(struct flow *, struct outcome *);
 
 /* How long it has been blocked by that side until now, ns. */
 int64_t	 flow_wait_ns(const struct flow *, enum side);
@@ -145,7 +180,7 @@ bool	 flow_feeds_itself(const struct flow *);
  */
 const char	*flow_transport_name(const struct flow *);
 
-/* Close both ends and free.  Returns 0 or -1 with the sink's errno. */
+/* Close all ends and free.  Returns 0 or -1 with the sink's errno. */
 int	 flow_finish(struct flow *);
 
 #endif

@@ -10,7 +10,9 @@
  *	run.c		a run of flows for a command: limits, messages, status
  *	relay.c		the one loop: ppoll(2), signals, deadlines
  *	flow.c		one direction: states, accounts, who failed
- *	transport-*.c	how bytes move: splice(2), or copied through buffer.c
+ *	branch.c	duplicates of a flow for other flows: fan-out, taps
+ *	transport-*.c	how bytes move: splice(2), tee(2), or copied through
+ *			buffer.c
  *	record.c	where a line ends
  *	endpoint.c	one open end: what it is, capacity, closing
  *	fifo.c		how FIFOs open, wait, reopen, vanish

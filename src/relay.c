@@ -118,6 +118,13 @@ fill_slots(const struct flow *flow, struct pollfd *slots)
 }
 
 static int
+give_up_source(struct relay *relay, struct flow *flow, enum outcome_why why)
+{
+	outcome_set(relay->outcome, why, SIDE_SOURCE, 0, flow->source.name);
+	return flow_source_failed(flow, relay->outcome);
+}
+
+static int
 look_at_waiting(struct relay *relay, struct flow *flow)
 {
 	enum fifo_peer peer = fifo_probe_writer(&flow->source);
@@ -128,8 +135,7 @@ look_at_waiting(struct relay *relay, struct flow *flow)
 		return 0;
 	}
 	if (fifo_is_gone(&flow->source))
-		return outcome_set(relay->outcome, OUTCOME_REMOVED,
-		    SIDE_SOURCE, 0, flow->source.name);
+		return give_up_source(relay, flow, OUTCOME_REMOVED);
 	return 0;
 }
 
@@ -202,8 +208,7 @@ check_waiting(struct relay *relay, struct flow *flow, int64_t *next)
 		flow->look_at = relay->now + interval;
 	}
 	if (relay->now >= by)
-		return outcome_set(relay->outcome, OUTCOME_OPEN_TIMEOUT,
-		    SIDE_SOURCE, 0, flow->source.name);
+		return give_up_source(relay, flow, OUTCOME_OPEN_TIMEOUT);
 	*next = deadline_min(*next, deadline_min(by, flow->look_at));
 	return 0;
 }
@@ -284,8 +289,9 @@ close_ends(struct relay *relay, struct flow *flow)
 {
 	if (flow_finish(flow) == 0)
 		return 0;
-	return outcome_set(relay->outcome, OUTCOME_ERROR, SIDE_SINK, errno,
+	outcome_set(relay->outcome, OUTCOME_ERROR, SIDE_SINK, errno,
 	    flow->sink.name);
+	return flow_sink_failed(flow, relay->outcome);
 }
 
 /* One step of each flow that may get somewhere. */

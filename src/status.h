@@ -41,7 +41,9 @@ enum outcome_why {
 enum side {
 	SIDE_NONE,
 	SIDE_SOURCE,
-	SIDE_SINK
+	SIDE_SINK,
+	SIDE_OTHERS,		/* other flows of the same run */
+	SIDE_COUNT
 };
 
 /*

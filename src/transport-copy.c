@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "branch.h"
 #include "buffer.h"
 #include "compat.h"
 #include "deadline.h"
@@ -113,13 +114,30 @@ static enum move_result
 pull(struct flow *flow, size_t max, struct move *move)
 {
 	struct iovec iov[2];
-	int count = buffer_space(flow->buffer, max, iov);
-	ssize_t n = source_read(&flow->source, iov, count);
+	ssize_t n;
+	int count;
 
+	if (flow->nbranches > 0) {
+		max = branch_room(flow, max);
+		if (max == 0) {
+			move->side = SIDE_OTHERS;
+			return MOVE_BLOCKED;
+		}
+	}
+	count = buffer_space(flow->buffer, max, iov);
+	n = source_read(&flow->source, iov, count);
 	if (n <= 0)
 		return no_transfer(n, SIDE_SOURCE, move);
 	move->in = (size_t)n;
 	buffer_filled(flow->buffer, move->in);
+	if (flow->nbranches == 0)
+		return MOVE_SOME;
+	if (branch_write(flow, iov, count, move->in) == -1) {
+		move->side = SIDE_OTHERS;
+		move->errnum = errno;
+		return MOVE_FAILED;
+	}
+	branch_moved(flow, move->in);
 	return MOVE_SOME;
 }
 

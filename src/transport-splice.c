@@ -75,7 +75,10 @@ transport_choose(const struct flow *flow)
 		return &transport_copy;
 	if (from == ENDPOINT_PIPE && (to == ENDPOINT_PIPE ||
 	    to == ENDPOINT_FILE || to == ENDPOINT_NULL))
-		return &transport_splice;
+		return flow->nbranches > 0 ? &transport_tee :
+		    &transport_splice;
+	if (flow->nbranches > 0)	/* tee(2) is for pipes */
+		return &transport_copy;
 	if (from == ENDPOINT_FILE && to == ENDPOINT_PIPE &&
 	    !flow->source.pseudo)
 		return &transport_splice;

@@ -40,6 +40,9 @@ struct transport {
 /* splice(2) from one end straight to the other: no byte is ever ours. */
 extern const struct transport	transport_splice;
 
+/* The same, with a duplicate of each byte for every branch. */
+extern const struct transport	transport_tee;
+
 /* Through flow->buffer, with read and write calls. */
 extern const struct transport	transport_copy;
 

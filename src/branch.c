@@ -1,0 +1,216 @@
+/*
+ * branch - a copy of what a flow moves, in a private pipe.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/param.h>
+#include <unistd.h>
+
+#include "branch.h"
+#include "compat.h"
+#include "flow.h"
+
+/*
+ * An empty pipe takes what it holds in one write(2).  Should it say
+ * otherwise, it gets so many chances, with a wait of so long each.
+ */
+#define WRITE_TRIES	100
+#define WRITE_WAIT_MS	10
+
+int
+branch_open(struct branch *branch, int *read_end)
+{
+	int fds[2];
+
+	*branch = (struct branch){ .fd = -1 };
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) == -1)
+		return -1;
+	branch->fd = fds[1];
+	*read_end = fds[0];
+	return 0;
+}
+
+void
+branch_close(struct branch *branch)
+{
+	if (branch->fd != -1)
+		close(branch->fd);
+	branch->fd = -1;
+}
+
+size_t
+branch_close_dead(struct flow *flow)
+{
+	struct branch *branch;
+	size_t live = 0;
+
+	for (branch = flow->branches;
+	    branch < flow->branches + flow->nbranches; branch++) {
+		if (branch->fd != -1 && flow_is_over(branch->reader))
+			branch_close(branch);
+		if (branch->fd != -1 && !branch->tap)
+			live++;
+	}
+	return live;
+}
+
+/* Its reader is one of our flows, so that we need not ask the kernel. */
+static bool
+is_empty(const struct branch *branch)
+{
+	return branch->reader->bytes_in == branch->given;
+}
+
+/*
+ * Whether it has to be given bytes now.  A tap that is not empty misses what
+ * moves on meanwhile.
+ */
+static bool
+wants_bytes(struct branch *branch)
+{
+	if (branch->fd == -1 || branch->ahead > 0)
+		return false;
+	branch->skips = branch->tap && !is_empty(branch);
+	return !branch->skips;
+}
+
+size_t
+branch_room(struct flow *flow, size_t max)
+{
+	struct branch *branch;
+	int capacity;
+
+	for (branch = flow->branches;
+	    branch < flow->branches + flow->nbranches; branch++) {
+		if (!wants_bytes(branch)) {
+			if (branch->fd != -1 && !branch->skips)
+				max = MIN(max, branch->ahead);
+			continue;
+		}
+		if (!is_empty(branch))
+			return 0;
+		capacity = fcntl(branch->fd, F_GETPIPE_SZ);
+		max = MIN(max, capacity > 0 ? (size_t)capacity : PIPE_BUF);
+	}
+	return max;
+}
+
+/* What one more branch lets move on; -1: it cannot take it now. */
+static ssize_t
+tee_one(struct flow *flow, struct branch *branch, size_t max)
+{
+	ssize_t n;
+
+	if (!is_empty(branch)) {
+		errno = EBUSY;
+		return -1;
+	}
+	n = tee(flow->source.fd, branch->fd, max, SPLICE_F_NONBLOCK);
+	if (n > 0) {
+		branch->ahead = (size_t)n;
+		branch->given += (size_t)n;
+	} else if (n == -1 && errno == EPIPE) {
+		branch_close(branch);
+		n = (ssize_t)max;
+	}
+	return n;
+}
+
+ssize_t
+branch_tee(struct flow *flow, size_t max)
+{
+	struct branch *branch;
+	ssize_t n;
+
+	max = MIN(max, SSIZE_MAX);
+	for (branch = flow->branches;
+	    branch < flow->branches + flow->nbranches; branch++) {
+		if (wants_bytes(branch)) {
+			n = tee_one(flow, branch, max);
+			if (n <= 0)
+				return n;
+		}
+		if (branch->fd != -1 && !branch->skips)
+			max = MIN(max, branch->ahead);
+	}
+	return (ssize_t)max;
+}
+
+static int
+write_all(int fd, struct iovec part)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	ssize_t n;
+
+	for (int tries = 0; part.iov_len > 0; ) {
+		n = writev(fd, &part, 1);
+		if (n > 0) {
+			part.iov_base = (char *)part.iov_base + n;
+			part.iov_len -= (size_t)n;
+			continue;
+		}
+		if (n == -1 && errno != EINTR && errno != EAGAIN)
+			return -1;
+		if (++tries > WRITE_TRIES)
+			return -1;
+		poll(&pfd, 1, WRITE_WAIT_MS);
+	}
+	return 0;
+}
+
+static int
+write_one(struct branch *branch, const struct iovec *iov, int count, size_t n)
+{
+	struct iovec part;
+
+	for (int i = 0; i < count && n > 0; i++) {
+		part = iov[i];
+		part.iov_len = MIN(part.iov_len, n);
+		n -= part.iov_len;
+		if (write_all(branch->fd, part) == 0)
+			continue;
+		if (errno != EPIPE)
+			return -1;
+		branch_close(branch);
+		return 0;
+	}
+	return 0;
+}
+
+int
+branch_write(struct flow *flow, const struct iovec *iov, int count, size_t n)
+{
+	struct branch *branch;
+
+	for (branch = flow->branches;
+	    branch < flow->branches + flow->nbranches; branch++) {
+		if (branch->fd == -1 || branch->skips || branch->ahead > 0)
+			continue;
+		if (write_one(branch, iov, count, n) == -1)
+			return -1;
+		branch->ahead = n;
+		branch->given += n;
+	}
+	return 0;
+}
+
+void
+branch_moved(struct flow *flow, size_t n)
+{
+	struct branch *branch;
+
+	for (branch = flow->branches;
+	    branch < flow->branches + flow->nbranches; branch++) {
+		if (branch->fd == -1)
+			continue;
+		if (!branch->skips) {
+			branch->ahead -= n;
+			continue;
+		}
+		branch->reader->skipped += n;
+		branch->reader->chunks_skipped += n > 0;
+	}
+}
