@@ -1,0 +1,203 @@
+/*
+ * table - tables, trees and JSON, by libsmartcols.
+ */
+#include "config.h"
+
+#include <dlfcn.h>
+#include <err.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <libsmartcols.h>
+#include <string.h>
+
+#include "compat.h"
+#include "deadline.h"
+#include "table.h"
+
+/* The few calls that we make of libsmartcols(3). */
+static struct {
+	struct libscols_table *(*new_table)(void);
+	void	(*unref_table)(struct libscols_table *);
+	int	(*enable_json)(struct libscols_table *, int);
+	int	(*enable_raw)(struct libscols_table *, int);
+	int	(*enable_noheadings)(struct libscols_table *, int);
+	int	(*enable_noencoding)(struct libscols_table *, int);
+	int	(*enable_ascii)(struct libscols_table *, int);
+	int	(*set_termforce)(struct libscols_table *, int);
+	int	(*set_name)(struct libscols_table *, const char *);
+	int	(*set_stream)(struct libscols_table *, FILE *);
+	struct libscols_column *(*new_column)(struct libscols_table *,
+		    const char *, double, int);
+	int	(*set_json_type)(struct libscols_column *, int);
+	struct libscols_line *(*new_line)(struct libscols_table *,
+		    struct libscols_line *);
+	int	(*set_data)(struct libscols_line *, size_t, const char *);
+	int	(*print)(struct libscols_table *);
+} scols;
+
+static bool
+load(void)
+{
+	static const struct {
+		const char	*name;
+		void		*call;
+	} symbols[] = {
+		{ "scols_new_table", &scols.new_table },
+		{ "scols_unref_table", &scols.unref_table },
+		{ "scols_table_enable_json", &scols.enable_json },
+		{ "scols_table_enable_raw", &scols.enable_raw },
+		{ "scols_table_enable_noheadings", &scols.enable_noheadings },
+		{ "scols_table_enable_noencoding", &scols.enable_noencoding },
+		{ "scols_table_enable_ascii", &scols.enable_ascii },
+		{ "scols_table_set_termforce", &scols.set_termforce },
+		{ "scols_table_set_name", &scols.set_name },
+		{ "scols_table_set_stream", &scols.set_stream },
+		{ "scols_table_new_column", &scols.new_column },
+		{ "scols_column_set_json_type", &scols.set_json_type },
+		{ "scols_table_new_line", &scols.new_line },
+		{ "scols_line_set_data", &scols.set_data },
+		{ "scols_print_table", &scols.print },
+	};
+	void *library, *symbol;
+
+	if (scols.print != NULL)
+		return true;
+	library = dlopen(LIBSMARTCOLS_SONAME, RTLD_NOW | RTLD_LOCAL);
+	for (size_t i = 0; library != NULL && i < ARRAY_SIZE(symbols); i++) {
+		symbol = dlsym(library, symbols[i].name);
+		if (symbol == NULL)
+			library = NULL;
+		else		/* POSIX's way from data to code, dlsym(3p) */
+			memcpy(symbols[i].call, &symbol, sizeof(symbol));
+	}
+	if (library != NULL)
+		return true;
+	scols.print = NULL;
+	return false;
+}
+
+static const char *
+form_name(enum table_form form)
+{
+	return form == TABLE_JSON ? "JSON" : "table";
+}
+
+bool
+table_begin(struct table *table, const char *name, enum table_form form,
+    FILE *stream)
+{
+	memset(table, 0, sizeof(*table));
+	if (!load()) {
+		warnx("no %s: %s", form_name(form), dlerror());
+		return false;
+	}
+	table->table = scols.new_table();
+	if (table->table == NULL) {
+		warn("no %s", form_name(form));
+		return false;
+	}
+	scols.enable_json(table->table, form == TABLE_JSON);
+	scols.enable_raw(table->table, form == TABLE_RAW);
+	/* What comes from outside is safe already; once is enough. */
+	scols.enable_noencoding(table->table, 1);
+	scols.enable_ascii(table->table, 1);
+	/* A cell is never cut: half a name is no name. */
+	scols.set_termforce(table->table, SCOLS_TERMFORCE_NEVER);
+	scols.set_name(table->table, name);
+	scols.set_stream(table->table, stream);
+	return true;
+}
+
+void
+table_hide_headings(struct table *table)
+{
+	scols.enable_noheadings(table->table, 1);
+}
+
+void
+table_add_column(struct table *table, const char *name, enum table_type type,
+    unsigned int flags)
+{
+	struct libscols_column *column;
+
+	column = scols.new_column(table->table, name, 0,
+	    ((flags & TABLE_RIGHT) != 0 ? SCOLS_FL_RIGHT : 0) |
+	    ((flags & TABLE_TREE) != 0 ? SCOLS_FL_TREE : 0));
+	if (column != NULL)
+		scols.set_json_type(column, type == TABLE_NUMBER ?
+		    SCOLS_JSON_NUMBER : SCOLS_JSON_STRING);
+	table->columns++;
+}
+
+struct libscols_line *
+table_add_line(struct table *table, struct libscols_line *parent)
+{
+	table->line = scols.new_line(table->table, parent);
+	table->column = 0;
+	return table->line;
+}
+
+void
+table_add_cell(struct table *table, const char *text)
+{
+	if (table->line != NULL && text != NULL)
+		scols.set_data(table->line, table->column, text);
+	table->column++;
+}
+
+void
+table_next_line(struct table *table)
+{
+	table->line = NULL;
+	table->column = 0;
+}
+
+/* A table has to have a column before it takes a line. */
+static void
+add(struct table *table, const char *name, enum table_type type,
+    const char *text)
+{
+	if (table->line == NULL && table->columns > 0)
+		table_add_line(table, NULL);
+	if (table->column == table->columns)
+		table_add_column(table, name, type, 0);
+	if (table->line == NULL)
+		table_add_line(table, NULL);
+	table_add_cell(table, text);
+}
+
+void
+table_string(struct table *table, const char *name, const char *text)
+{
+	add(table, name, TABLE_STRING, text);
+}
+
+void
+table_count(struct table *table, const char *name, uint64_t count)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, count);
+	add(table, name, TABLE_NUMBER, text);
+}
+
+void
+table_seconds(struct table *table, const char *name, int64_t ns)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.6f", (double)ns / (double)NS_PER_SEC);
+	add(table, name, TABLE_NUMBER, text);
+}
+
+int
+table_end(struct table *table)
+{
+	int result = scols.print(table->table);
+
+	scols.unref_table(table->table);
+	if (result == 0)
+		return 0;
+	warnc(-result, "no table");
+	return -1;
+}
