@@ -135,7 +135,7 @@ use_transport(struct flow *flow, const struct transport *transport)
 	flow->transport = transport;
 	if (transport != &transport_copy || flow->buffer != NULL)
 		return 0;
-	return need_buffer(flow, BUFFER_SIZE);
+	return need_buffer(flow, flow->memory > 0 ? flow->memory : BUFFER_SIZE);
 }
 
 static void
@@ -162,14 +162,28 @@ flow_start(struct flow *flow)
 	return use_transport(flow, transport_choose(flow));
 }
 
+/* The last bytes that came in, to whom wants to see them. */
+static void
+show(struct flow *flow, size_t n)
+{
+	struct iovec iov[2];
+	int count;
+
+	if (flow->observe == NULL || n == 0)
+		return;
+	count = buffer_last(flow->buffer, n, iov);
+	flow->observe(flow, iov, count, flow->bytes_in);
+}
+
 int
 flow_hold(struct flow *flow, const void *data, size_t n)
 {
 	if (n == 0)
 		return 0;
-	if (need_buffer(flow, n) == -1)
+	if (need_buffer(flow, n > flow->memory ? n : flow->memory) == -1)
 		return -1;
 	buffer_put(flow->buffer, data, n);
+	show(flow, n);
 	flow->bytes_in += n;
 	flow->copied = true;
 	return 0;
@@ -207,8 +221,16 @@ flow_wake(struct flow *flow)
 {
 	if (flow->runnable)
 		return;
-	flow->wait_ns[flow->wait_side] += deadline_now() - flow->blocked_at;
+	for (int side = SIDE_NONE; side <= SIDE_SINK; side++)
+		flow->wait_ns[side] = flow_wait_ns(flow, (enum side)side);
 	flow->runnable = true;
+}
+
+bool
+flow_waits_for(const struct flow *flow, enum side side)
+{
+	return flow->wait_side == side ||
+	    (flow->wait_both && side != SIDE_NONE);
 }
 
 int64_t
@@ -216,7 +238,8 @@ flow_wait_ns(const struct flow *flow, enum side side)
 {
 	int64_t ns = flow->wait_ns[side];
 
-	if (!flow->runnable && !flow_is_over(flow) && flow->wait_side == side)
+	if (!flow->runnable && !flow_is_over(flow) &&
+	    flow_waits_for(flow, side))
 		ns += deadline_now() - flow->blocked_at;
 	return ns;
 }
@@ -265,8 +288,10 @@ account(struct flow *flow, const struct move *move)
 {
 	if (move->in + move->out == 0)
 		return;
-	if (move->in > 0 && flow->transport == &transport_copy)
+	if (move->in > 0 && flow->transport == &transport_copy) {
 		flow->copied = true;
+		show(flow, move->in);
+	}
 	flow->bytes_in += move->in;
 	flow->bytes_out += move->out;
 	flow->moved_at = deadline_now();
@@ -351,9 +376,13 @@ source_at_end(struct flow *flow, const char *how)
 static enum flow_step
 source_failed(struct flow *flow, struct outcome *outcome)
 {
-	if (flow->source_failed == NULL)
+	if (flow->source_failed == NULL && flow_held(flow) == 0)
 		return FLOW_FAILED;
-	flow->source_failed(flow, outcome);
+	/* What was read before that is delivered first. */
+	if (flow->source_failed == NULL)
+		flow->late = *outcome;
+	else
+		flow->source_failed(flow, outcome);
 	outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
 	return source_at_end(flow, "given up");
 }
@@ -494,6 +523,7 @@ blocked(struct flow *flow, enum side side, struct outcome *outcome)
 	    flow_held(flow) == 0 && at_eof(&flow->source))
 		return source_at_end(flow, "end of file");
 	guess_side(flow, side);
+	flow->wait_both = flow->ahead;
 	if (is_stuck(flow))
 		return refused(flow, "always blocked", outcome);
 	if (flow->source_now || flow->sink_now)
@@ -515,6 +545,9 @@ pull(struct flow *flow, struct outcome *outcome)
 
 	if (left == 0)
 		return source_at_end(flow, "limit reached");
+	/* A large ring is not filled at a stretch while its sink waits. */
+	if (flow->memory > 0 && max > BUFFER_SIZE)
+		max = BUFFER_SIZE;
 	result = flow->transport->pull(flow, max, &move);
 	account(flow, &move);
 	switch (result) {
@@ -543,6 +576,10 @@ next_or_over(struct flow *flow, struct outcome *outcome)
 {
 	int more = 0;
 
+	if (flow->late.why != OUTCOME_DONE) {
+		*outcome = flow->late;
+		return FLOW_FAILED;
+	}
 	if (flow->source_ended != NULL && flow->bytes_in < flow->limit)
 		more = flow->source_ended(flow, outcome);
 	if (more == -1)
@@ -552,19 +589,31 @@ next_or_over(struct flow *flow, struct outcome *outcome)
 	return over(flow, FLOW_CLOSED);
 }
 
+/* Whether there is something to do though the sink is full. */
+static bool
+may_read_ahead(const struct flow *flow)
+{
+	return flow->memory > 0 && flow->state != FLOW_DRAINING &&
+	    buffer_room(flow->buffer) > 0;
+}
+
 enum flow_step
 flow_step(struct flow *flow, struct outcome *outcome)
 {
 	struct move move = { 0 };
 
 	/* What is held goes first. */
+	flow->ahead = false;
 	if (flow_held(flow) > 0) {
 		switch (flow->transport->push(flow, &move)) {
 		case MOVE_SOME:
 			account(flow, &move);
 			return FLOW_MOVED;
 		case MOVE_BLOCKED:
-			return blocked(flow, SIDE_SINK, outcome);
+			if (!may_read_ahead(flow))
+				return blocked(flow, SIDE_SINK, outcome);
+			flow->ahead = true;
+			break;
 		case MOVE_REFUSED:
 		case MOVE_FAILED:
 			return move_failed(flow, &move, outcome);

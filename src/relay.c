@@ -79,13 +79,13 @@ static bool
 wants_source(const struct flow *flow)
 {
 	return (flow->state == FLOW_OPEN || flow->state == FLOW_WAITING) &&
-	    flow->wait_side == SIDE_SOURCE;
+	    flow_waits_for(flow, SIDE_SOURCE);
 }
 
 static bool
 wants_sink(const struct flow *flow)
 {
-	return flow->wait_side == SIDE_SINK;
+	return flow_waits_for(flow, SIDE_SINK);
 }
 
 /* The state of a flow as interest in its descriptors. */
