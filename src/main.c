@@ -16,6 +16,7 @@
  *	fifo.c		how FIFOs open, wait, reopen, vanish
  *	place.c		how a FIFO gets its name, and loses it again
  *	child.c		commands that we run: start, reap, end
+ *	dump.c		traffic made readable
  *	signals.c	handlers, masks, what was inherited, dying
  *	report.c	counters as text or JSON
  *	limit.c		what ends a wait: signals, the time of the run
