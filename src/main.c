@@ -14,6 +14,7 @@
  *	record.c	where a line ends
  *	endpoint.c	one open end: what it is, capacity, closing
  *	fifo.c		how FIFOs open, wait, reopen, vanish
+ *	path.c		ends that the command line names
  *	place.c		how a FIFO gets its name, and loses it again
  *	child.c		commands that we run: start, reap, end
  *	dump.c		traffic made readable
