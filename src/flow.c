@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/param.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "deadline.h"
 #include "fifo.h"
 #include "flow.h"
+#include "limiter.h"
 #include "trace.h"
 #include "transport.h"
 
@@ -223,12 +225,17 @@ flow_wake(struct flow *flow)
 		return;
 	for (int side = SIDE_NONE; side <= SIDE_SINK; side++)
 		flow->wait_ns[side] = flow_wait_ns(flow, (enum side)side);
+	/* That the limiter held it back is nobody's idleness. */
+	if (flow->resume_at != 0)
+		flow->moved_at = deadline_now();
 	flow->runnable = true;
 }
 
 bool
 flow_waits_for(const struct flow *flow, enum side side)
 {
+	if (flow->resume_at != 0 && !flow->ahead)
+		return side == SIDE_NONE;
 	return flow->wait_side == side ||
 	    (flow->wait_both && side != SIDE_NONE);
 }
@@ -247,7 +254,8 @@ flow_wait_ns(const struct flow *flow, enum side side)
 bool
 flow_retry(struct flow *flow, uint64_t bytes)
 {
-	if (flow->runnable || flow->bytes_in - flow->retried_at < bytes)
+	if (flow->runnable || flow->resume_at != 0 ||
+	    flow->bytes_in - flow->retried_at < bytes)
 		return false;
 	flow->retried_at = flow->bytes_in;
 	flow_wake(flow);
@@ -511,19 +519,44 @@ sink_is_gone(struct flow *flow, struct outcome *outcome)
 	return sink_left(flow, outcome);
 }
 
+/* What poll(2) saw may have ended it.  FLOW_BLOCKED if not. */
 static enum flow_step
-blocked(struct flow *flow, enum side side, struct outcome *outcome)
+ended_meanwhile(struct flow *flow, struct outcome *outcome)
 {
-	enum flow_step step = FLOW_BLOCKED;
-
 	if (flow->sink_gone)
 		return sink_is_gone(flow, outcome);
 	/* splice(2) into a full pipe does not tell the end of the source. */
 	if (flow->source_hup && flow->state == FLOW_OPEN &&
 	    flow_held(flow) == 0 && at_eof(&flow->source))
 		return source_at_end(flow, "end of file");
+	return FLOW_BLOCKED;
+}
+
+/* Until there are tokens again; relay.c wakes it up. */
+static enum flow_step
+held_back(struct flow *flow, struct outcome *outcome)
+{
+	enum flow_step step = ended_meanwhile(flow, outcome);
+
+	if (step != FLOW_BLOCKED)
+		return step;
+	flow->resume_at = limiter_ready_at(flow->limiter);
+	flow->wait_both = false;
+	flow->runnable = false;
+	flow->blocked_at = deadline_now();
+	return FLOW_BLOCKED;
+}
+
+static enum flow_step
+blocked(struct flow *flow, enum side side, struct outcome *outcome)
+{
+	enum flow_step step = ended_meanwhile(flow, outcome);
+
+	if (step != FLOW_BLOCKED)
+		return step;
 	guess_side(flow, side);
-	flow->wait_both = flow->ahead;
+	/* A sink that is held back is not waited for. */
+	flow->wait_both = flow->ahead && flow->resume_at == 0;
 	if (is_stuck(flow))
 		return refused(flow, "always blocked", outcome);
 	if (flow->source_now || flow->sink_now)
@@ -533,6 +566,21 @@ blocked(struct flow *flow, enum side side, struct outcome *outcome)
 		flow->blocked_at = deadline_now();
 	}
 	return step;
+}
+
+/* How much the limiter lets go now. */
+static size_t
+allowance(const struct flow *flow)
+{
+	return flow->limiter == NULL ? SIZE_MAX :
+	    limiter_allows(flow->limiter, deadline_now());
+}
+
+static void
+take_tokens(const struct flow *flow, size_t bytes)
+{
+	if (flow->limiter != NULL)
+		limiter_take(flow->limiter, bytes);
 }
 
 static enum flow_step
@@ -546,10 +594,16 @@ pull(struct flow *flow, struct outcome *outcome)
 	if (left == 0)
 		return source_at_end(flow, "limit reached");
 	/* A large ring is not filled at a stretch while its sink waits. */
-	if (flow->memory > 0 && max > BUFFER_SIZE)
-		max = BUFFER_SIZE;
+	if (flow->memory > 0)
+		max = MIN(max, BUFFER_SIZE);
+	else
+		max = MIN(max, allowance(flow));
+	if (max == 0)
+		return held_back(flow, outcome);
 	result = flow->transport->pull(flow, max, &move);
 	account(flow, &move);
+	if (flow->memory == 0)
+		take_tokens(flow, move.in);
 	switch (result) {
 	case MOVE_SOME:
 		return FLOW_MOVED;
@@ -597,29 +651,49 @@ may_read_ahead(const struct flow *flow)
 	    buffer_room(flow->buffer) > 0;
 }
 
+/* Hand on what is held.  FLOW_BLOCKED: see to the source now. */
+static enum flow_step
+push(struct flow *flow, struct outcome *outcome)
+{
+	size_t max = flow->memory > 0 ? allowance(flow) : SIZE_MAX;
+	struct move move = { 0 };
+
+	flow->ahead = may_read_ahead(flow);
+	if (max == 0) {
+		flow->resume_at = limiter_ready_at(flow->limiter);
+		return flow->ahead ? FLOW_BLOCKED : held_back(flow, outcome);
+	}
+	switch (flow->transport->push(flow, max, &move)) {
+	case MOVE_SOME:
+		account(flow, &move);
+		if (flow->memory > 0)
+			take_tokens(flow, move.out);
+		return FLOW_MOVED;
+	case MOVE_BLOCKED:
+		return flow->ahead ? FLOW_BLOCKED :
+		    blocked(flow, SIDE_SINK, outcome);
+	case MOVE_END:		/* a record that is not complete */
+		flow->ahead = false;
+		return FLOW_BLOCKED;
+	case MOVE_REFUSED:
+	case MOVE_FAILED:
+		break;
+	}
+	return move_failed(flow, &move, outcome);
+}
+
 enum flow_step
 flow_step(struct flow *flow, struct outcome *outcome)
 {
-	struct move move = { 0 };
+	enum flow_step step;
 
-	/* What is held goes first. */
 	flow->ahead = false;
+	flow->resume_at = 0;
+	/* What is held goes first. */
 	if (flow_held(flow) > 0) {
-		switch (flow->transport->push(flow, &move)) {
-		case MOVE_SOME:
-			account(flow, &move);
-			return FLOW_MOVED;
-		case MOVE_BLOCKED:
-			if (!may_read_ahead(flow))
-				return blocked(flow, SIDE_SINK, outcome);
-			flow->ahead = true;
-			break;
-		case MOVE_REFUSED:
-		case MOVE_FAILED:
-			return move_failed(flow, &move, outcome);
-		case MOVE_END:		/* a record that is not complete */
-			break;
-		}
+		step = push(flow, outcome);
+		if (step != FLOW_BLOCKED || !flow->runnable)
+			return step;
 	}
 	if (flow->state == FLOW_DRAINING)
 		return next_or_over(flow, outcome);

@@ -11,6 +11,8 @@
  *
  * With memory, what the sink does not take goes to a ring of that size, and
  * the source is read until that is full: the two sides run independently.
+ * A limiter then holds back what goes to the sink, else what is taken from
+ * the source.
  */
 #ifndef FLOW_H
 #define FLOW_H
@@ -36,6 +38,7 @@ enum flow_state {
 #define FLOW_NO_LIMIT	UINT64_MAX
 
 struct buffer;
+struct limiter;
 struct transport;
 
 struct flow {
@@ -44,6 +47,7 @@ struct flow {
 	struct endpoint	 sink;
 	uint64_t	 limit;		/* bytes to take from the source */
 	size_t		 memory;	/* a ring of so many bytes; see below */
+	struct limiter	*limiter;	/* of its rate; borrowed, or NULL */
 	bool		 no_splice;	/* copy through memory */
 	bool		 keep_capacity;	/* leave the pipes as they are */
 	bool		 source_now;	/* an empty source is at its end: -n */
@@ -84,6 +88,7 @@ struct flow {
 	enum side	 wait_side;	/* the side that blocks it */
 	bool		 ahead;		/* reads while the sink is full */
 	bool		 wait_both;	/* it was, and neither side goes on */
+	int64_t		 resume_at;	/* held back by the limiter; or 0 */
 	bool		 moved;		/* since it was last blocked */
 	unsigned int	 dry;		/* blocked so often without moving */
 	int		 watch_fd;	/* fifo_watch() while WAITING, or -1 */

@@ -17,6 +17,7 @@
  *	path.c		ends that the command line names
  *	place.c		how a FIFO gets its name, and loses it again
  *	child.c		commands that we run: start, reap, end
+ *	limiter.c	a token bucket for --rate-limit
  *	dump.c		traffic made readable
  *	signals.c	handlers, masks, what was inherited, dying
  *	report.c	counters as text or JSON

@@ -26,6 +26,7 @@
 #include "compat.h"
 #include "deadline.h"
 #include "flow.h"
+#include "limiter.h"
 #include "relay.h"
 
 /* A flow, and the far sides of its two ends. */
@@ -1053,6 +1054,95 @@ an_observer_sees_each_byte_once_and_in_order(void **state)
 	end(&f);
 }
 
+static void
+check_rate(bool copy, size_t memory)
+{
+	enum { SIZE = 60000, RATE = 200000 };
+	static const char data[SIZE];
+	const struct limits limits = {
+		.deadline = DEADLINE_NEVER, .idle_timeout = 15 * NS_PER_MS
+	};
+	int64_t began = deadline_now();
+	struct limiter limiter;
+	struct fixture f;
+
+	begin(&f, make_pipe, make_pipe);
+	/* Each piece takes a slot, and nobody reads meanwhile. */
+	assert_true(fcntl(f.drink, F_SETPIPE_SZ, 1 << 20) > 0);
+	limiter_init(&limiter, RATE, began);
+	f.flow.limiter = &limiter;
+	f.flow.no_splice = copy;
+	f.flow.memory = memory;
+	assert_int_equal(flow_start(&f.flow), 0);
+	assert_int_equal(write(f.feed, data, SIZE), SIZE);
+	close_fd(&f.feed);
+	assert_int_equal(relay_run(&f.flow, 1, &limits, &f.outcome), 0);
+	assert_int_equal(f.flow.bytes_out, SIZE);
+	/* But for the burst, a tenth of a second's worth. */
+	assert_true(deadline_now() - began >=
+	    (SIZE - RATE / 10) * NS_PER_SEC / RATE);
+	assert_true(flow_wait_ns(&f.flow, SIDE_NONE) > 0);
+	end(&f);
+}
+
+static void
+a_limiter_holds_a_flow_back_and_that_is_not_idleness(void **state)
+{
+	(void)state;
+	check_rate(false, 0);
+	check_rate(true, 0);
+	check_rate(true, 1 << 20);
+	check_rate(true, 1000);
+}
+
+static void
+a_ring_fills_while_a_limiter_holds_the_sink_back(void **state)
+{
+	static const char data[40000];
+	struct limiter limiter;
+	struct fixture f;
+
+	(void)state;
+	begin(&f, make_pipe, make_pipe);
+	limiter_init(&limiter, 1, deadline_now());
+	f.flow.limiter = &limiter;
+	f.flow.memory = 1 << 20;
+	assert_int_equal(flow_start(&f.flow), 0);
+	assert_int_equal(write(f.feed, data, sizeof(data)),
+	    (ssize_t)sizeof(data));
+	assert_int_equal(step(&f), FLOW_BLOCKED);
+	assert_int_equal(f.flow.bytes_in, sizeof(data));
+	assert_true(flow_waits_for(&f.flow, SIDE_SOURCE));
+	assert_false(flow_waits_for(&f.flow, SIDE_SINK));
+	end(&f);
+}
+
+static int64_t
+tick(void *arg, int64_t now)
+{
+	++*(int *)arg;
+	return now + NS_PER_MS;
+}
+
+static void
+the_relay_ticks_while_nothing_moves(void **state)
+{
+	int ticks = 0;
+	const struct limits limits = {
+		.deadline = deadline_now() + 100 * NS_PER_MS,
+		.tick = tick, .arg = &ticks
+	};
+	struct fixture f;
+
+	(void)state;
+	begin(&f, make_pipe, make_pipe);
+	assert_int_equal(flow_start(&f.flow), 0);
+	assert_int_equal(relay_run(&f.flow, 1, &limits, &f.outcome), -1);
+	assert_int_equal(f.outcome.why, OUTCOME_TOTAL_TIMEOUT);
+	assert_in_range(ticks, 2, 101);
+	end(&f);
+}
+
 static int
 setup(void **state)
 {
@@ -1105,6 +1195,11 @@ main(void)
 		cmocka_unit_test(
 		    a_source_that_fails_is_told_when_all_before_it_is_delivered),
 		cmocka_unit_test(an_observer_sees_each_byte_once_and_in_order),
+		cmocka_unit_test(
+		    a_limiter_holds_a_flow_back_and_that_is_not_idleness),
+		cmocka_unit_test(
+		    a_ring_fills_while_a_limiter_holds_the_sink_back),
+		cmocka_unit_test(the_relay_ticks_while_nothing_moves),
 	};
 
 	return cmocka_run_group_tests_name("flow", tests, setup, NULL);
