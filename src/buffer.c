@@ -88,6 +88,13 @@ buffer_data(const struct buffer *b, size_t max, struct iovec iov[2])
 	return vectors(b, b->start, b->held < max ? b->held : max, iov);
 }
 
+int
+buffer_last(const struct buffer *b, size_t n, struct iovec iov[2])
+{
+	assert(n <= b->held);
+	return vectors(b, b->start + b->held - n, n, iov);
+}
+
 void
 buffer_filled(struct buffer *b, size_t n)
 {

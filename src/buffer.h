@@ -23,6 +23,9 @@ size_t	 buffer_room(const struct buffer *);
 int	 buffer_space(struct buffer *, size_t max, struct iovec iov[2]);
 int	 buffer_data(const struct buffer *, size_t max, struct iovec iov[2]);
 
+/* The same for the last n <= held bytes that came in. */
+int	 buffer_last(const struct buffer *, size_t n, struct iovec iov[2]);
+
 /* n bytes came into the space, or went out of the data. */
 void	 buffer_filled(struct buffer *, size_t n);
 void	 buffer_emptied(struct buffer *, size_t n);

@@ -5,24 +5,19 @@
 
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "command.h"
-#include "fifo.h"
 #include "flow.h"
 #include "options.h"
 #include "parse.h"
+#include "path.h"
 #include "run.h"
 #include "status.h"
 #include "trace.h"
-
-/* Permissions of an OUTPUT that is created, less the umask; as a shell. */
-#define OUTPUT_MODE	(S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP | \
-			 S_IROTH | S_IWOTH)
 
 #define CAPACITY_AUTO	((size_t)0)
 
@@ -55,70 +50,6 @@ static const struct option_spec options[] = {
 	{ 0 },
 };
 
-/* A copy of a descriptor that was named, with close-on-exec. */
-static int
-take_fd(struct endpoint *ep, int fd, int access, const char *name,
-    enum side side, struct outcome *outcome)
-{
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-
-	if (copy == -1 || endpoint_init(ep, copy, access, name) == -1) {
-		outcome_set(outcome, OUTCOME_ERROR, side, errno, name);
-		if (copy != -1)
-			close(copy);
-		return -1;
-	}
-	return 0;
-}
-
-/* Open, without waiting for anything, what is no FIFO. */
-static int
-open_file(struct endpoint *ep, const char *path, int flags, enum side side,
-    struct outcome *outcome)
-{
-	int fd;
-
-	do {
-		fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
-		    OUTPUT_MODE);
-	} while (fd == -1 && errno == EINTR);
-	if (fd == -1 || endpoint_init(ep, fd, flags & O_ACCMODE, path) == -1) {
-		outcome_set(outcome, OUTCOME_ERROR, side, errno, path);
-		if (fd != -1)
-			close(fd);
-		return -1;
-	}
-	/* The description is ours alone. */
-	ep->nonblock = true;
-	/* A FIFO that was put there just now has its own idea of EOF. */
-	if (ep->kind == ENDPOINT_PIPE) {
-		ep->fifo = true;
-		ep->path = path;
-	}
-	return 0;
-}
-
-static int
-open_input(struct flow *flow, const struct run *run, const char *path,
-    struct outcome *outcome)
-{
-	struct endpoint *source = &flow->source;
-	int fd = strcmp(path, "-") == 0 ? STDIN_FILENO :
-	    endpoint_fd_in_path(path);
-
-	if (fd != -1)
-		return take_fd(source, fd, O_RDONLY, fd == STDIN_FILENO ?
-		    "standard input" : path, SIDE_SOURCE, outcome);
-	if (fifo_open_read(source, path, outcome) == -1) {
-		if (outcome->why != OUTCOME_NOT_FIFO)
-			return -1;
-		return open_file(source, path, O_RDONLY, SIDE_SOURCE, outcome);
-	}
-	if (run->limits.nonblock)
-		fifo_give_grace(source);
-	return 0;
-}
-
 /* A capacity that is refused makes it slower, but nothing is wrong. */
 static void
 set_capacity(struct endpoint *ep, const struct pipe_relay_options *opt)
@@ -146,8 +77,8 @@ open_next_input(struct flow *flow, struct pipe_relay_options *opt)
 
 	while (opt->next < opt->ninputs) {
 		endpoint_finish(&flow->source);
-		if (open_input(flow, opt->run, opt->inputs[opt->next++],
-		    &why) == -1) {
+		if (path_open_input(&flow->source, opt->inputs[opt->next++],
+		    &opt->run->limits, &why) == -1) {
 			endpoint_init_none(&flow->source, "inputs");
 			pass_over(flow, &why);
 			continue;
@@ -224,62 +155,21 @@ refuse_same_file(const struct flow *flow, const struct pipe_relay_options *opt,
 	return outcome_set(outcome, OUTCOME_SAME_FILE, SIDE_SOURCE, 0, name);
 }
 
-static int
-truncate_file(int fd)
-{
-	int result;
-
-	do {
-		result = ftruncate(fd, 0);
-	} while (result == -1 && errno == EINTR);
-	/* EINVAL: a block device has its size. */
-	return result == -1 && errno == EINVAL ? 0 : result;
-}
-
-/*
- * The file that -o names: never truncated while it is also an input, and
- * O_CREAT only where nothing is (it would be refused in sticky directories).
- */
-static int
-open_output_file(struct flow *flow, const struct pipe_relay_options *opt,
-    struct outcome *outcome)
-{
-	int flags = O_WRONLY | (opt->append ? O_APPEND : 0);
-
-	if (open_file(&flow->sink, opt->output, flags, SIDE_SINK,
-	    outcome) == -1 && (outcome->errnum != ENOENT ||
-	    open_file(&flow->sink, opt->output, flags | O_CREAT, SIDE_SINK,
-	    outcome) == -1))
-		return -1;
-	if (refuse_same_file(flow, opt, outcome) == -1)
-		return -1;
-	if (opt->append || flow->sink.kind != ENDPOINT_FILE ||
-	    truncate_file(flow->sink.fd) == 0)
-		return 0;
-	return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
-	    opt->output);
-}
-
+/* A file is truncated only when it is known to be no input. */
 static int
 open_output(struct flow *flow, const struct pipe_relay_options *opt,
     struct outcome *outcome)
 {
-	int fd = opt->output == NULL || strcmp(opt->output, "-") == 0 ?
-	    STDOUT_FILENO : endpoint_fd_in_path(opt->output);
+	bool standard = opt->output == NULL || strcmp(opt->output, "-") == 0 ||
+	    endpoint_fd_in_path(opt->output) == STDOUT_FILENO;
 
-	if (fd == STDOUT_FILENO)
-		return run_take_stdout(&flow->sink, outcome) == -1 ? -1 :
-		    refuse_same_file(flow, opt, outcome);
-	if (fd != -1)
-		return take_fd(&flow->sink, fd, O_WRONLY, opt->output,
-		    SIDE_SINK, outcome);
-	if (fifo_open_write(&flow->sink, opt->output, &opt->run->limits,
-	    outcome) == 0)
-		return 0;
-	if (outcome->why == OUTCOME_NOT_FIFO ||
-	    (outcome->why == OUTCOME_ERROR && outcome->errnum == ENOENT))
-		return open_output_file(flow, opt, outcome);
-	return -1;
+	if ((standard ? run_take_stdout(&flow->sink, outcome) :
+	    path_open_output(&flow->sink, opt->output, opt->append,
+	    &opt->run->limits, outcome)) == -1)
+		return -1;
+	if (refuse_same_file(flow, opt, outcome) == -1)
+		return -1;
+	return path_truncate(&flow->sink, outcome);
 }
 
 /*

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/param.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include "deadline.h"
 #include "fifo.h"
 #include "flow.h"
+#include "limiter.h"
 #include "trace.h"
 #include "transport.h"
 
@@ -138,7 +140,7 @@ use_transport(struct flow *flow, const struct transport *transport)
 	flow->transport = transport;
 	if (transport != &transport_copy || flow->buffer != NULL)
 		return 0;
-	return need_buffer(flow, BUFFER_SIZE);
+	return need_buffer(flow, flow->memory > 0 ? flow->memory : BUFFER_SIZE);
 }
 
 static void
@@ -163,6 +165,19 @@ flow_start(struct flow *flow)
 	flow->state = flow->source.kind == ENDPOINT_NONE ? FLOW_DRAINING :
 	    flow->source.fifo ? FLOW_WAITING : FLOW_OPEN;
 	return use_transport(flow, transport_choose(flow));
+}
+
+/* The last bytes that came in, to whom wants to see them. */
+static void
+show(struct flow *flow, size_t n)
+{
+	struct iovec iov[2];
+	int count;
+
+	if (flow->observe == NULL || n == 0)
+		return;
+	count = buffer_last(flow->buffer, n, iov);
+	flow->observe(flow, iov, count, flow->bytes_in);
 }
 
 int
@@ -220,9 +235,10 @@ flow_hold(struct flow *flow, const void *data, size_t n)
 {
 	if (n == 0)
 		return 0;
-	if (need_buffer(flow, n) == -1)
+	if (need_buffer(flow, n > flow->memory ? n : flow->memory) == -1)
 		return -1;
 	buffer_put(flow->buffer, data, n);
+	show(flow, n);
 	flow->bytes_in += n;
 	flow->copied = true;
 	return 0;
@@ -260,7 +276,11 @@ flow_wake(struct flow *flow)
 {
 	if (flow->runnable)
 		return;
-	flow->wait_ns[flow->wait_side] += deadline_now() - flow->blocked_at;
+	for (int side = SIDE_NONE; side < SIDE_COUNT; side++)
+		flow->wait_ns[side] = flow_wait_ns(flow, (enum side)side);
+	/* That the limiter held it back is nobody's idleness. */
+	if (flow->resume_at != 0)
+		flow->moved_at = deadline_now();
 	flow->runnable = true;
 }
 
@@ -272,12 +292,22 @@ wake_trunk(struct flow *flow)
 		flow_wake(flow->trunk);
 }
 
+bool
+flow_waits_for(const struct flow *flow, enum side side)
+{
+	if (flow->resume_at != 0 && !flow->ahead)
+		return side == SIDE_NONE;
+	return flow->wait_side == side || (flow->wait_both &&
+	    (side == SIDE_SOURCE || side == SIDE_SINK));
+}
+
 int64_t
 flow_wait_ns(const struct flow *flow, enum side side)
 {
 	int64_t ns = flow->wait_ns[side];
 
-	if (!flow->runnable && !flow_is_over(flow) && flow->wait_side == side)
+	if (!flow->runnable && !flow_is_over(flow) &&
+	    flow_waits_for(flow, side))
 		ns += deadline_now() - flow->blocked_at;
 	return ns;
 }
@@ -285,7 +315,8 @@ flow_wait_ns(const struct flow *flow, enum side side)
 bool
 flow_retry(struct flow *flow, uint64_t bytes)
 {
-	if (flow->runnable || flow->bytes_in - flow->retried_at < bytes)
+	if (flow->runnable || flow->resume_at != 0 ||
+	    flow->bytes_in - flow->retried_at < bytes)
 		return false;
 	flow->retried_at = flow->bytes_in;
 	flow_wake(flow);
@@ -326,8 +357,10 @@ account(struct flow *flow, const struct move *move)
 {
 	if (move->in + move->out == 0)
 		return;
-	if (move->in > 0 && flow->transport == &transport_copy)
+	if (move->in > 0 && flow->transport == &transport_copy) {
 		flow->copied = true;
+		show(flow, move->in);
+	}
 	flow->bytes_in += move->in;
 	if (flow->sink_dropped)
 		flow->discarded += move->out;
@@ -444,9 +477,12 @@ source_at_end(struct flow *flow, const char *how)
 int
 flow_source_failed(struct flow *flow, struct outcome *outcome)
 {
-	if (flow->source_failed == NULL)
+	if (flow->source_failed != NULL)
+		flow->source_failed(flow, outcome);
+	else if (flow_held(flow) > 0)	/* delivered before it is told */
+		flow->late = *outcome;
+	else
 		return -1;
-	flow->source_failed(flow, outcome);
 	outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
 	source_at_end(flow, "given up");
 	flow_wake(flow);
@@ -582,18 +618,44 @@ sink_is_gone(struct flow *flow, struct outcome *outcome)
 	return sink_left(flow, outcome);
 }
 
+/* What poll(2) saw may have ended it.  FLOW_BLOCKED if not. */
 static enum flow_step
-blocked(struct flow *flow, enum side side, struct outcome *outcome)
+ended_meanwhile(struct flow *flow, struct outcome *outcome)
 {
-	enum flow_step step = FLOW_BLOCKED;
-
 	if (flow->sink_gone)
 		return sink_is_gone(flow, outcome);
 	/* splice(2) into a full pipe does not tell the end of the source. */
 	if (flow->source_hup && flow->state == FLOW_OPEN &&
 	    flow_held(flow) == 0 && at_eof(&flow->source))
 		return source_at_end(flow, "end of file");
+	return FLOW_BLOCKED;
+}
+
+/* Until there are tokens again; relay.c wakes it up. */
+static enum flow_step
+held_back(struct flow *flow, struct outcome *outcome)
+{
+	enum flow_step step = ended_meanwhile(flow, outcome);
+
+	if (step != FLOW_BLOCKED)
+		return step;
+	flow->resume_at = limiter_ready_at(flow->limiter);
+	flow->wait_both = false;
+	flow->runnable = false;
+	flow->blocked_at = deadline_now();
+	return FLOW_BLOCKED;
+}
+
+static enum flow_step
+blocked(struct flow *flow, enum side side, struct outcome *outcome)
+{
+	enum flow_step step = ended_meanwhile(flow, outcome);
+
+	if (step != FLOW_BLOCKED)
+		return step;
 	guess_side(flow, side);
+	/* A sink that is held back is not waited for. */
+	flow->wait_both = flow->ahead && flow->resume_at == 0;
 	if (side != SIDE_OTHERS && is_stuck(flow))
 		return refused(flow, "always blocked", outcome);
 	if (flow->source_now || flow->sink_now)
@@ -603,6 +665,21 @@ blocked(struct flow *flow, enum side side, struct outcome *outcome)
 		flow->blocked_at = deadline_now();
 	}
 	return step;
+}
+
+/* How much the limiter lets go now. */
+static size_t
+allowance(const struct flow *flow)
+{
+	return flow->limiter == NULL ? SIZE_MAX :
+	    limiter_allows(flow->limiter, deadline_now());
+}
+
+static void
+take_tokens(const struct flow *flow, size_t bytes)
+{
+	if (flow->limiter != NULL)
+		limiter_take(flow->limiter, bytes);
 }
 
 static enum flow_step
@@ -615,8 +692,17 @@ pull(struct flow *flow, struct outcome *outcome)
 
 	if (left == 0)
 		return source_at_end(flow, "limit reached");
+	/* A large ring is not filled at a stretch while its sink waits. */
+	if (flow->memory > 0)
+		max = MIN(max, BUFFER_SIZE);
+	else
+		max = MIN(max, allowance(flow));
+	if (max == 0)
+		return held_back(flow, outcome);
 	result = flow->transport->pull(flow, max, &move);
 	account(flow, &move);
+	if (flow->memory == 0)
+		take_tokens(flow, move.in);
 	switch (result) {
 	case MOVE_SOME:
 		return FLOW_MOVED;
@@ -643,6 +729,10 @@ next_or_over(struct flow *flow, struct outcome *outcome)
 {
 	int more = 0;
 
+	if (flow->late.why != OUTCOME_DONE) {
+		*outcome = flow->late;
+		return FLOW_FAILED;
+	}
 	if (flow->source_ended != NULL && flow->bytes_in < flow->limit)
 		more = flow->source_ended(flow, outcome);
 	if (more == -1)
@@ -652,30 +742,62 @@ next_or_over(struct flow *flow, struct outcome *outcome)
 	return over(flow, FLOW_CLOSED);
 }
 
+/* Whether there is something to do though the sink is full. */
+static bool
+may_read_ahead(const struct flow *flow)
+{
+	return flow->memory > 0 && flow->state != FLOW_DRAINING &&
+	    buffer_room(flow->buffer) > 0;
+}
+
+/* Hand on what is held.  FLOW_BLOCKED: see to the source now. */
+static enum flow_step
+push(struct flow *flow, struct outcome *outcome)
+{
+	size_t max = flow->memory > 0 ? allowance(flow) : SIZE_MAX;
+	struct move move = { 0 };
+
+	flow->ahead = may_read_ahead(flow);
+	if (max == 0) {
+		flow->resume_at = limiter_ready_at(flow->limiter);
+		return flow->ahead ? FLOW_BLOCKED : held_back(flow, outcome);
+	}
+	switch (flow->transport->push(flow, max, &move)) {
+	case MOVE_SOME:
+		account(flow, &move);
+		if (flow->memory > 0)
+			take_tokens(flow, move.out);
+		return FLOW_MOVED;
+	case MOVE_BLOCKED:
+		return flow->ahead ? FLOW_BLOCKED :
+		    blocked(flow, SIDE_SINK, outcome);
+	case MOVE_END:		/* a record that is not complete */
+		flow->ahead = false;
+		return FLOW_BLOCKED;
+	case MOVE_REFUSED:
+	case MOVE_FAILED:
+		break;
+	}
+	return move_failed(flow, &move, outcome);
+}
+
 enum flow_step
 flow_step(struct flow *flow, struct outcome *outcome)
 {
-	struct move move = { 0 };
+	enum flow_step step;
 
 	if (flow->nbranches > 0 && branch_close_dead(flow) == 0 &&
 	    flow->sink_dropped) {
 		discard_held(flow);
 		return over(flow, FLOW_BROKEN);
 	}
+	flow->ahead = false;
+	flow->resume_at = 0;
 	/* What is held goes first. */
 	if (flow_held(flow) > 0) {
-		switch (flow->transport->push(flow, &move)) {
-		case MOVE_SOME:
-			account(flow, &move);
-			return FLOW_MOVED;
-		case MOVE_BLOCKED:
-			return blocked(flow, SIDE_SINK, outcome);
-		case MOVE_REFUSED:
-		case MOVE_FAILED:
-			return move_failed(flow, &move, outcome);
-		case MOVE_END:		/* a record that is not complete */
-			break;
-		}
+		step = push(flow, outcome);
+		if (step != FLOW_BLOCKED || !flow->runnable)
+			return step;
 	}
 	if (flow->state == FLOW_DRAINING)
 		return next_or_over(flow, outcome);

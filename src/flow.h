@@ -9,6 +9,11 @@
  *
  * Bytes are counted here and nowhere else.  At every moment
  * bytes_in == bytes_out + held + discarded.
+ *
+ * With memory, what the sink does not take goes to a ring of that size, and
+ * the source is read until that is full: the two sides run independently.
+ * A limiter then holds back what goes to the sink, else what is taken from
+ * the source.
  */
 #ifndef FLOW_H
 #define FLOW_H
@@ -16,6 +21,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <sys/uio.h>
 
 #include "endpoint.h"
 #include "limit.h"
@@ -33,6 +40,7 @@ enum flow_state {
 
 struct branch;
 struct buffer;
+struct limiter;
 struct transport;
 
 struct flow {
@@ -40,6 +48,8 @@ struct flow {
 	struct endpoint	 source;	/* kind ENDPOINT_NONE: held bytes */
 	struct endpoint	 sink;
 	uint64_t	 limit;		/* bytes to take from the source */
+	size_t		 memory;	/* a ring of so many bytes; see below */
+	struct limiter	*limiter;	/* of its rate; borrowed, or NULL */
 	bool		 no_splice;	/* copy through memory */
 	bool		 keep_capacity;	/* leave the pipes as they are */
 	bool		 source_now;	/* an empty source is at its end: -n */
@@ -63,6 +73,12 @@ struct flow {
 	 * more, but that is no failure of the run.
 	 */
 	void		(*sink_failed)(struct flow *, const struct outcome *);
+	/*
+	 * Shown what is taken from the source, in order, once each byte;
+	 * offset is that of the first of them.  Makes the flow copy.
+	 */
+	void		(*observe)(struct flow *, const struct iovec *, int n,
+			    uint64_t offset);
 	void		*arg;		/* for all of them */
 
 	/* Run by flow.c; others only read. */
@@ -80,8 +96,12 @@ struct flow {
 	bool		 runnable;	/* worth a step; flow_wake() sets it */
 	bool		 source_hup;	/* poll(2) saw the last writer leave */
 	bool		 sink_gone;	/* poll(2) saw the last reader leave */
+	struct outcome	 late;		/* to fail so once all is delivered */
 	bool		 had_grace;	/* after that, for the source's EOF */
 	enum side	 wait_side;	/* the side that blocks it */
+	bool		 ahead;		/* reads while the sink is full */
+	bool		 wait_both;	/* it was, and neither side goes on */
+	int64_t		 resume_at;	/* held back by the limiter; or 0 */
 	bool		 moved;		/* since it was last blocked */
 	unsigned int	 dry;		/* blocked so often without moving */
 	int		 watch_fd;	/* fifo_watch() while WAITING, or -1 */
@@ -158,6 +178,9 @@ void	 flow_wake(struct flow *);
  */
 int	 flow_source_failed(struct flow *, struct outcome *);
 int	 flow_sink_failed(struct flow *, struct outcome *);
+
+/* Whether a blocked flow waits for that side: room or input there. */
+bool	 flow_waits_for(const struct flow *, enum side);
 
 /* How long it has been blocked by that side until now, ns. */
 int64_t	 flow_wait_ns(const struct flow *, enum side);

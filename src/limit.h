@@ -21,7 +21,9 @@ struct limits {
 	int64_t		 deadline;		/* -t, absolute, deadline.h */
 	void		(*report)(void *);	/* SIGUSR1 came */
 	void		(*reap)(void *);	/* SIGCHLD came */
-	void		*arg;			/* for both */
+	/* Called while a relay runs; returns when to call it again. */
+	int64_t		(*tick)(void *, int64_t now);
+	void		*arg;			/* for all three */
 };
 
 /*

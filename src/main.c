@@ -16,8 +16,11 @@
  *	record.c	where a line ends
  *	endpoint.c	one open end: what it is, capacity, closing
  *	fifo.c		how FIFOs open, wait, reopen, vanish
+ *	path.c		ends that the command line names
  *	place.c		how a FIFO gets its name, and loses it again
  *	child.c		commands that we run: start, reap, end
+ *	limiter.c	a token bucket for --rate-limit
+ *	dump.c		traffic made readable
  *	signals.c	handlers, masks, what was inherited, dying
  *	report.c	counters as text or JSON
  *	table.c		tables, trees and JSON by libsmartcols

@@ -59,6 +59,7 @@ struct relay {
 	struct outcome		*outcome;
 	int64_t			 now;
 	int64_t			 no_way_before;	/* see give_way() */
+	int64_t			 tick_at;	/* limits->tick */
 	unsigned int		 turn;
 };
 
@@ -79,13 +80,13 @@ static bool
 wants_source(const struct flow *flow)
 {
 	return (flow->state == FLOW_OPEN || flow->state == FLOW_WAITING) &&
-	    flow->wait_side == SIDE_SOURCE;
+	    flow_waits_for(flow, SIDE_SOURCE);
 }
 
 static bool
 wants_sink(const struct flow *flow)
 {
-	return flow->wait_side == SIDE_SINK;
+	return flow_waits_for(flow, SIDE_SINK);
 }
 
 /* The state of a flow as interest in its descriptors. */
@@ -213,10 +214,30 @@ check_waiting(struct relay *relay, struct flow *flow, int64_t *next)
 	return 0;
 }
 
+/* A flow that its limiter holds back goes on by itself. */
+static bool
+is_held_back(const struct flow *flow)
+{
+	return !flow_is_over(flow) && !flow->runnable && flow->resume_at != 0;
+}
+
+static void
+resume(const struct relay *relay, struct flow *flow, int64_t *next)
+{
+	if (!is_held_back(flow))
+		return;
+	if (relay->now >= flow->resume_at)
+		flow_wake(flow);
+	else
+		*next = deadline_min(*next, flow->resume_at);
+}
+
 /* When it last moved a byte, or handed its end on. */
 static int64_t
-flow_last_event(const struct flow *flow)
+flow_last_event(const struct relay *relay, const struct flow *flow)
 {
+	if (is_held_back(flow))
+		return relay->now;
 	return flow_is_over(flow) ? flow->ended_at : flow->moved_at;
 }
 
@@ -229,11 +250,17 @@ check_deadlines(struct relay *relay, int64_t *next)
 	struct flow *flow;
 
 	*next = limits->deadline;
+	if (limits->tick != NULL) {
+		if (relay->now >= relay->tick_at)
+			relay->tick_at = limits->tick(limits->arg, relay->now);
+		*next = deadline_min(*next, relay->tick_at);
+	}
 	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++) {
 		if (check_waiting(relay, flow, next) == -1)
 			return -1;
 		if (flow->state != FLOW_WAITING)
-			moved_at = MAX(moved_at, flow_last_event(flow));
+			moved_at = MAX(moved_at, flow_last_event(relay, flow));
+		resume(relay, flow, next);
 	}
 	if (moved_at != -1 && limits->idle_timeout != 0) {
 		moved_at = deadline_after(moved_at, limits->idle_timeout);

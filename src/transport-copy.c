@@ -163,7 +163,7 @@ push_length(const struct flow *flow)
 }
 
 static enum move_result
-push(struct flow *flow, struct move *move)
+push(struct flow *flow, size_t max, struct move *move)
 {
 	size_t length = push_length(flow);
 	struct iovec iov[2];
@@ -172,7 +172,7 @@ push(struct flow *flow, struct move *move)
 
 	if (length == 0)
 		return MOVE_END;
-	count = buffer_data(flow->buffer, length, iov);
+	count = buffer_data(flow->buffer, length < max ? length : max, iov);
 	n = sink_write(&flow->sink, iov, count);
 	if (n == 0) {		/* write(2) must not: no endless loop */
 		errno = EIO;

@@ -31,10 +31,10 @@ struct transport {
 	/* Take at most max > 0 bytes from the source. */
 	enum move_result (*pull)(struct flow *, size_t max, struct move *);
 	/*
-	 * Hand on what is held, at most a record where records count; NULL
-	 * where nothing is ever held.
+	 * Hand on at most max > 0 bytes of what is held, and at most a
+	 * record where records count; NULL where nothing is ever held.
 	 */
-	enum move_result (*push)(struct flow *, struct move *);
+	enum move_result (*push)(struct flow *, size_t max, struct move *);
 };
 
 /* splice(2) from one end straight to the other: no byte is ever ours. */

@@ -26,6 +26,7 @@
 #include "compat.h"
 #include "deadline.h"
 #include "flow.h"
+#include "limiter.h"
 #include "relay.h"
 
 /* A flow, and the far sides of its two ends. */
@@ -891,6 +892,257 @@ nothing_to_relay_is_done_at_once(void **state)
 	assert_int_equal(outcome.why, OUTCOME_DONE);
 }
 
+/* So much is fed that the sink's pipe and then the ring are full. */
+static size_t
+feed_until_full(struct fixture *f)
+{
+	static const char page[4096];
+	struct pollfd pfd = { .fd = f->feed, .events = POLLOUT };
+	size_t fed = 0;
+
+	for (;;) {
+		f->flow.runnable = true;
+		assert_int_equal(step(f), FLOW_BLOCKED);
+		if (poll(&pfd, 1, 0) != 1)
+			return fed;
+		assert_int_equal(write(f->feed, page, sizeof(page)),
+		    (ssize_t)sizeof(page));
+		fed += sizeof(page);
+	}
+}
+
+static void
+memory_takes_what_the_sink_does_not_until_it_is_full(void **state)
+{
+	struct fixture f;
+	char got[4096];
+	ssize_t n;
+
+	(void)state;
+	begin(&f, make_pipe, make_pipe);
+	assert_int_equal(fcntl(f.feed, F_SETPIPE_SZ, 4096), 4096);
+	assert_int_equal(fcntl(f.drink, F_SETPIPE_SZ, 4096), 4096);
+	f.flow.memory = 100000;
+	f.flow.keep_capacity = true;
+	assert_int_equal(flow_start(&f.flow), 0);
+	assert_string_equal(flow_transport_name(&f.flow), "copy");
+	feed(&f, "hello");
+	step_until_blocked(&f, SIDE_SOURCE);
+	assert_false(flow_waits_for(&f.flow, SIDE_SINK));
+	expect(&f, "hello");
+	/* A page in each pipe, all else in the ring. */
+	assert_in_range(feed_until_full(&f), 100000, 100000 + 2 * 4096);
+	assert_int_equal(flow_held(&f.flow), 100000);
+	assert_true(flow_waits_for(&f.flow, SIDE_SINK));
+	assert_false(flow_waits_for(&f.flow, SIDE_SOURCE));
+	/* With room in the ring it waits for both. */
+	assert_int_equal(read(f.drink, got, sizeof(got)), sizeof(got));
+	f.flow.runnable = true;
+	assert_int_equal(step(&f), FLOW_BLOCKED);
+	assert_true(flow_waits_for(&f.flow, SIDE_SINK));
+	close_fd(&f.feed);
+	while ((n = read(f.drink, got, sizeof(got))) > 0 &&
+	    !flow_is_over(&f.flow)) {
+		f.flow.runnable = true;
+		if (step(&f) == FLOW_ENDED)
+			close_fd(&f.flow.sink.fd);
+	}
+	assert_int_equal(f.flow.bytes_out, f.flow.bytes_in);
+	assert_int_equal(f.flow.state, FLOW_CLOSED);
+	end(&f);
+}
+
+static void
+memory_waits_for_both_sides_at_a_time(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f, make_pipe, make_pipe);
+	assert_int_equal(fcntl(f.drink, F_SETPIPE_SZ, 4096), 4096);
+	f.flow.memory = 1 << 20;
+	f.flow.keep_capacity = true;
+	assert_int_equal(flow_start(&f.flow), 0);
+	for (int i = 0; i < 3; i++) {
+		static const char page[4096];
+
+		assert_int_equal(write(f.feed, page, sizeof(page)),
+		    (ssize_t)sizeof(page));
+	}
+	assert_int_equal(step(&f), FLOW_BLOCKED);
+	assert_int_equal(flow_held(&f.flow), 2 * 4096);
+	assert_true(flow_waits_for(&f.flow, SIDE_SOURCE));
+	assert_true(flow_waits_for(&f.flow, SIDE_SINK));
+	end(&f);
+}
+
+/* What a transport would do whose source breaks: a directory does. */
+static void
+a_source_that_fails_is_told_when_all_before_it_is_delivered(void **state)
+{
+	struct fixture f;
+	int dir = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char got[4096];
+
+	(void)state;
+	begin(&f, make_pipe, make_pipe);
+	assert_int_equal(fcntl(f.drink, F_SETPIPE_SZ, 4096), 4096);
+	f.flow.memory = 1 << 20;
+	f.flow.keep_capacity = true;
+	assert_int_equal(flow_start(&f.flow), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(write(f.feed, got, sizeof(got)),
+		    (ssize_t)sizeof(got));
+	assert_int_equal(step(&f), FLOW_BLOCKED);
+	assert_int_equal(flow_held(&f.flow), 4096);
+	endpoint_finish(&f.flow.source);
+	assert_int_equal(endpoint_init(&f.flow.source, dir, O_RDONLY, "dir"),
+	    0);
+	f.flow.runnable = true;
+	assert_int_equal(step(&f), FLOW_BLOCKED);
+	assert_int_equal(read(f.drink, got, sizeof(got)), 4096);
+	f.flow.runnable = true;
+	assert_int_equal(step(&f), FLOW_FAILED);
+	assert_int_equal(f.outcome.why, OUTCOME_ERROR);
+	assert_int_equal(f.outcome.errnum, EISDIR);
+	assert_int_equal(f.outcome.side, SIDE_SOURCE);
+	assert_int_equal(f.flow.bytes_out, 8192);
+	end(&f);
+}
+
+struct seen {
+	char		 data[64];
+	uint64_t	 length;
+};
+
+static void
+see(struct flow *flow, const struct iovec *iov, int n, uint64_t offset)
+{
+	struct seen *seen = flow->arg;
+
+	assert_int_equal(offset, seen->length);
+	for (int i = 0; i < n; i++) {
+		assert_true(seen->length + iov[i].iov_len <=
+		    sizeof(seen->data));
+		memcpy(seen->data + seen->length, iov[i].iov_base,
+		    iov[i].iov_len);
+		seen->length += iov[i].iov_len;
+	}
+}
+
+static void
+an_observer_sees_each_byte_once_and_in_order(void **state)
+{
+	static const char text[] = "one, two, three, four";
+	struct seen seen = { .length = 0 };
+	struct fixture f;
+
+	(void)state;
+	begin(&f, make_pipe, make_pipe);
+	f.flow.observe = see;
+	f.flow.arg = &seen;
+	f.flow.memory = 7;	/* so that the ring wraps round */
+	assert_int_equal(flow_hold(&f.flow, "zero, ", 6), 0);
+	assert_int_equal(flow_start(&f.flow), 0);
+	assert_string_equal(flow_transport_name(&f.flow), "copy");
+	feed(&f, text);
+	close_fd(&f.feed);
+	assert_int_equal(step(&f), FLOW_ENDED);
+	assert_int_equal(seen.length, 6 + strlen(text));
+	assert_memory_equal(seen.data, "zero, ", 6);
+	assert_memory_equal(seen.data + 6, text, strlen(text));
+	end(&f);
+}
+
+static void
+check_rate(bool copy, size_t memory)
+{
+	enum { SIZE = 60000, RATE = 200000 };
+	static const char data[SIZE];
+	const struct limits limits = {
+		.deadline = DEADLINE_NEVER, .idle_timeout = 15 * NS_PER_MS
+	};
+	int64_t began = deadline_now();
+	struct limiter limiter;
+	struct fixture f;
+
+	begin(&f, make_pipe, make_pipe);
+	/* Each piece takes a slot, and nobody reads meanwhile. */
+	assert_true(fcntl(f.drink, F_SETPIPE_SZ, 1 << 20) > 0);
+	limiter_init(&limiter, RATE, began);
+	f.flow.limiter = &limiter;
+	f.flow.no_splice = copy;
+	f.flow.memory = memory;
+	assert_int_equal(flow_start(&f.flow), 0);
+	assert_int_equal(write(f.feed, data, SIZE), SIZE);
+	close_fd(&f.feed);
+	assert_int_equal(relay_run(&f.flow, 1, &limits, &f.outcome), 0);
+	assert_int_equal(f.flow.bytes_out, SIZE);
+	/* But for the burst, a tenth of a second's worth. */
+	assert_true(deadline_now() - began >=
+	    (SIZE - RATE / 10) * NS_PER_SEC / RATE);
+	assert_true(flow_wait_ns(&f.flow, SIDE_NONE) > 0);
+	end(&f);
+}
+
+static void
+a_limiter_holds_a_flow_back_and_that_is_not_idleness(void **state)
+{
+	(void)state;
+	check_rate(false, 0);
+	check_rate(true, 0);
+	check_rate(true, 1 << 20);
+	check_rate(true, 1000);
+}
+
+static void
+a_ring_fills_while_a_limiter_holds_the_sink_back(void **state)
+{
+	static const char data[40000];
+	struct limiter limiter;
+	struct fixture f;
+
+	(void)state;
+	begin(&f, make_pipe, make_pipe);
+	limiter_init(&limiter, 1, deadline_now());
+	f.flow.limiter = &limiter;
+	f.flow.memory = 1 << 20;
+	assert_int_equal(flow_start(&f.flow), 0);
+	assert_int_equal(write(f.feed, data, sizeof(data)),
+	    (ssize_t)sizeof(data));
+	assert_int_equal(step(&f), FLOW_BLOCKED);
+	assert_int_equal(f.flow.bytes_in, sizeof(data));
+	assert_true(flow_waits_for(&f.flow, SIDE_SOURCE));
+	assert_false(flow_waits_for(&f.flow, SIDE_SINK));
+	end(&f);
+}
+
+static int64_t
+tick(void *arg, int64_t now)
+{
+	++*(int *)arg;
+	return now + NS_PER_MS;
+}
+
+static void
+the_relay_ticks_while_nothing_moves(void **state)
+{
+	int ticks = 0;
+	const struct limits limits = {
+		.deadline = deadline_now() + 100 * NS_PER_MS,
+		.tick = tick, .arg = &ticks
+	};
+	struct fixture f;
+
+	(void)state;
+	begin(&f, make_pipe, make_pipe);
+	assert_int_equal(flow_start(&f.flow), 0);
+	assert_int_equal(relay_run(&f.flow, 1, &limits, &f.outcome), -1);
+	assert_int_equal(f.outcome.why, OUTCOME_TOTAL_TIMEOUT);
+	assert_in_range(ticks, 2, 101);
+	end(&f);
+}
+
 static int
 setup(void **state)
 {
@@ -937,6 +1189,17 @@ main(void)
 		cmocka_unit_test(
 		    the_relay_notices_a_reader_that_leaves_while_nothing_comes),
 		cmocka_unit_test(nothing_to_relay_is_done_at_once),
+		cmocka_unit_test(
+		    memory_takes_what_the_sink_does_not_until_it_is_full),
+		cmocka_unit_test(memory_waits_for_both_sides_at_a_time),
+		cmocka_unit_test(
+		    a_source_that_fails_is_told_when_all_before_it_is_delivered),
+		cmocka_unit_test(an_observer_sees_each_byte_once_and_in_order),
+		cmocka_unit_test(
+		    a_limiter_holds_a_flow_back_and_that_is_not_idleness),
+		cmocka_unit_test(
+		    a_ring_fills_while_a_limiter_holds_the_sink_back),
+		cmocka_unit_test(the_relay_ticks_while_nothing_moves),
 	};
 
 	return cmocka_run_group_tests_name("flow", tests, setup, NULL);
