@@ -28,7 +28,7 @@ _ipctool_options()
 		    $common"
 		;;
 	duplex)
-		echo "$common"
+		echo "--separator= $common"
 		;;
 	esac
 }

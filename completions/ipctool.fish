@@ -51,7 +51,7 @@ function __ipctool_side
             set skip no
         else if test "$word" = --
             set in_side yes
-        else if string match -qr -- '^(-[nqv]*[wTt]|--(open-|idle-)?timeout)$' $word
+        else if string match -qr -- '^(-[nqv]*[wTt]|--((open-|idle-)?timeout|separator))$' $word
             set skip yes
         else if not string match -qr -- '^-.' $word
             set in_side yes
@@ -216,4 +216,6 @@ complete -c ipctool -c fifo-write -k \
     -n "__ipctool_operand fifo-write 1 wTtmd 'open-timeout|idle-timeout|timeout|message|delimiter'" \
     -a '(__ipctool_fifos)'
 
+set -l here -c ipctool -c duplex -n '__ipctool_in duplex'
+complete $here -l separator -x -d 'What stands between the sides'
 complete -c ipctool -c duplex -n __ipctool_in_side -k -a '(__ipctool_complete_side)'

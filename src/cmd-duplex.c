@@ -16,11 +16,10 @@
 #include "flow.h"
 #include "options.h"
 #include "run.h"
+#include "sides.h"
 #include "status.h"
 #include "stdfds.h"
 #include "trace.h"
-
-#define SEPARATOR "::"
 
 enum {
 	LEFT,
@@ -48,7 +47,12 @@ struct duplex {
 	int			 failure;	/* of the first that failed */
 };
 
+enum {
+	KEY_SEPARATOR = OPTION_LONG
+};
+
 static const struct option_spec options[] = {
+	{ KEY_SEPARATOR, "separator", "STR", "use STR between the sides" },
 	{ 0 },
 };
 
@@ -57,22 +61,15 @@ static const struct option_spec options[] = {
  * side is us.
  */
 static int
-parse_sides(struct duplex *duplex, char **argv, int argc)
+parse_sides(struct duplex *duplex, char **argv, const char *separator)
 {
 	static char dash[] = "-";
 	static char *us[] = { dash, NULL };
-	char **starts[SIDES] = { argv, us };
+	char **starts[SIDES] = { NULL, us };
 	struct duplex_side *side;
-	size_t n = 1;
 
-	for (int i = 0; i < argc; i++) {
-		if (strcmp(argv[i], SEPARATOR) != 0)
-			continue;
-		if (n == SIDES)
-			return options_usage("more than two sides were given");
-		argv[i] = NULL;
-		starts[n++] = argv + i + 1;
-	}
+	if (sides_split(argv, separator, starts, SIDES) > SIDES)
+		return options_usage("more than two sides were given");
 	for (int i = 0; i < SIDES; i++) {
 		side = &duplex->sides[i];
 		side->from = side->to = -1;
@@ -319,17 +316,23 @@ run(const struct command *command, int argc, char **argv)
 {
 	struct options parsed;
 	struct duplex duplex;
-	const char *arg;
+	const char *arg, *separator = SIDES_SEPARATOR;
 	bool relayed;
 	int status;
 
 	options_init(&parsed, command, argc, argv, true);
-	if (options_next(&parsed, &arg) == OPTIONS_STOP)
+	while (options_next(&parsed, &arg) == KEY_SEPARATOR) {
+		separator = arg;
+		status = sides_check_separator(arg);
+		if (status != STATUS_OK)
+			return status;
+	}
+	if (parsed.stopped)
 		return parsed.status;
 	if (optind == argc)
 		return options_usage("no command was given");
 	memset(&duplex, 0, sizeof(duplex));
-	status = parse_sides(&duplex, argv + optind, argc - optind);
+	status = parse_sides(&duplex, argv + optind, separator);
 	if (status != STATUS_OK)
 		return status;
 

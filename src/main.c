@@ -27,6 +27,7 @@
  *	limit.c		what ends a wait: signals, the time of the run
  *	status.c	outcomes -> exit statuses
  *	trace.c		--verbose, IPCTOOL_DEBUG, names made safe
+ *	sides.c		commands with a separator between them
  *	parse.c		sizes, durations, delimiters; "did you mean"
  *	deadline.c	monotonic time
  *	stdfds.c	0, 1, 2 that were inherited closed

@@ -216,6 +216,17 @@ nobody_holds() {
 	run -2 --separate-stderr ipctool duplex --
 }
 
+@test "--separator is what stands between the sides instead of two colons" {
+	run -0 --separate-stderr ipctool duplex --separator=++ \
+	    sh -c 'echo "$1" > left' sh :: ++ cat
+	stderr_is ""
+	[[ $(< left) == :: ]]
+	run -2 --separate-stderr ipctool duplex --separator= cat
+	stderr_matches "^ipctool duplex: the separator is empty"
+	run -2 --separate-stderr ipctool duplex --separator=++ cat ++
+	stderr_matches "^ipctool duplex: a side without a command"
+}
+
 @test "--timeout ends the commands and is 124" {
 	local way
 
