@@ -514,38 +514,59 @@ make_temp(struct fifo_create *fc)
 	return 0;
 }
 
-/* --hold: what was pinned, whatever its name stands for by now. */
+/* Read ends, or both ends at a time: each opens at once. */
 static int
-hold_end(struct fifo_create *fc, const struct place *place)
+open_ends(struct fifo_create *fc)
 {
-	static const int access[] = {
-		[HOLD_READ] = O_RDONLY,
-		[HOLD_WRITE] = O_WRONLY,
-		[HOLD_BOTH] = O_RDWR,
-	};
-	struct endpoint *end = &fc->held[fc->nheld];
+	int access = fc->opt->hold == HOLD_READ ? O_RDONLY : O_RDWR;
 
-	if (fifo_open_pinned(end, place->fd, access[fc->opt->hold],
-	    place->path, &fc->run.limits, &fc->run.outcome) == -1)
-		return run_explain(&fc->run, &fc->run.outcome);
-	fc->nheld++;
-	if (fc->opt->pipe_size != 0 &&
-	    endpoint_set_capacity(end, fc->opt->pipe_size) == -1 &&
-	    !fc->run.common->quiet)
-		warn("%s: capacity not changed", trace_safe(place->path));
-	return STATUS_OK;
+	for (; fc->nheld < fc->nplaces; fc->nheld++)
+		if (fifo_open_pinned(&fc->held[fc->nheld],
+		    fc->places[fc->nheld].fd, access,
+		    fc->places[fc->nheld].path, &fc->run.outcome) == -1)
+			return -1;
+	return 0;
 }
 
+/* Write ends, which wait for readers; for all of them at the same time. */
+static int
+open_write_ends(struct fifo_create *fc)
+{
+	struct fifo_sink *sinks = calloc(fc->nplaces, sizeof(*sinks));
+	int result;
+
+	if (sinks == NULL)
+		return outcome_set(&fc->run.outcome, OUTCOME_ERROR, SIDE_NONE,
+		    errno, NULL);
+	for (size_t i = 0; i < fc->nplaces; i++)
+		sinks[i] = (struct fifo_sink){
+			.path = fc->places[i].path,
+			.pinned = fc->places[i].fd,
+			.end = &fc->held[i]
+		};
+	result = fifo_open_write_all(sinks, fc->nplaces, NULL,
+	    &fc->run.limits, &fc->run.outcome);
+	if (result == 0)
+		fc->nheld = fc->nplaces;
+	free(sinks);
+	return result;
+}
+
+/* --hold: what was pinned, whatever its name stands for by now. */
 static int
 hold_all(struct fifo_create *fc)
 {
-	int status = STATUS_OK;
-
-	if (fc->opt->hold == HOLD_NONE)
+	if (fc->opt->hold == HOLD_NONE || fc->nplaces == 0)
 		return STATUS_OK;
-	for (size_t i = 0; i < fc->nplaces && status == STATUS_OK; i++)
-		status = hold_end(fc, &fc->places[i]);
-	return status;
+	if ((fc->opt->hold == HOLD_WRITE ? open_write_ends(fc) :
+	    open_ends(fc)) == -1)
+		return run_explain(&fc->run, &fc->run.outcome);
+	for (size_t i = 0; fc->opt->pipe_size != 0 && i < fc->nheld; i++)
+		if (endpoint_set_capacity(&fc->held[i],
+		    fc->opt->pipe_size) == -1 && !fc->run.common->quiet)
+			warn("%s: capacity not changed",
+			    trace_safe(fc->held[i].name));
+	return STATUS_OK;
 }
 
 /*

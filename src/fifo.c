@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
@@ -15,7 +16,7 @@
 #include "compat.h"
 #include "deadline.h"
 #include "fifo.h"
-#include "signals.h"
+#include "rendezvous.h"
 #include "trace.h"
 
 /*
@@ -32,7 +33,8 @@
  * descriptor, which is neither a reader nor a writer.
  */
 static int
-pin(const char *path, enum side side, struct stat *st, struct outcome *outcome)
+pin(const char *path, enum side side, const struct fifo_owner *owner,
+    struct stat *st, struct outcome *outcome)
 {
 	int fd;
 
@@ -50,6 +52,10 @@ pin(const char *path, enum side side, struct stat *st, struct outcome *outcome)
 		close(fd);
 		return outcome_set(outcome, OUTCOME_NOT_FIFO, side, 0, path);
 	}
+	if (owner != NULL && st->st_uid != owner->uid) {
+		close(fd);
+		return outcome_set(outcome, OUTCOME_FOREIGN, side, 0, path);
+	}
 	return fd;
 }
 
@@ -57,8 +63,8 @@ pin(const char *path, enum side side, struct stat *st, struct outcome *outcome)
  * Open again the FIFO that fd stands for, through /proc.  Without a /proc by
  * its path, and then look whether it is the same: ESTALE when it is not.
  */
-static int
-open_same(int fd, dev_t dev, ino_t ino, const char *path, int flags)
+int
+fifo_open_same(int fd, dev_t dev, ino_t ino, const char *path, int flags)
 {
 	struct stat st;
 	int again;
@@ -84,7 +90,7 @@ open_same_now(int fd, dev_t dev, ino_t ino, const char *path, int access)
 	int again;
 
 	do {
-		again = open_same(fd, dev, ino, path, access | O_NONBLOCK);
+		again = fifo_open_same(fd, dev, ino, path, access | O_NONBLOCK);
 	} while (again == -1 && errno == EINTR);
 	return again;
 }
@@ -104,130 +110,148 @@ adopt(struct endpoint *ep, int fd, int access, const char *path,
 	return 0;
 }
 
-/* Open a FIFO in a way that does not wait. */
-static int
-open_now(struct endpoint *ep, const char *path, int access, enum side side,
-    struct outcome *outcome)
+int
+fifo_open_read_of(struct endpoint *ep, const char *path,
+    const struct fifo_owner *owner, struct outcome *outcome)
 {
 	struct stat st = { 0 };
 	int pinned, fd, errnum;
 
-	pinned = pin(path, side, &st, outcome);
+	pinned = pin(path, SIDE_SOURCE, owner, &st, outcome);
 	if (pinned == -1)
 		return -1;
-	fd = open_same_now(pinned, st.st_dev, st.st_ino, path, access);
+	fd = open_same_now(pinned, st.st_dev, st.st_ino, path, O_RDONLY);
 	errnum = errno;
 	close(pinned);
 	if (fd == -1)
-		return outcome_set(outcome, OUTCOME_ERROR, side, errnum, path);
-	return adopt(ep, fd, access, path, side, outcome);
-}
-
-int
-fifo_open_read(struct endpoint *ep, const char *path, struct outcome *outcome)
-{
-	if (open_now(ep, path, O_RDONLY, SIDE_SOURCE, outcome) == -1)
+		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SOURCE, errnum,
+		    path);
+	if (adopt(ep, fd, O_RDONLY, path, SIDE_SOURCE, outcome) == -1)
 		return -1;
 	trace_event("%s: opened for reading", trace_safe(path));
 	return 0;
 }
 
-static bool
-path_is(const char *path, dev_t dev, ino_t ino)
+int
+fifo_open_read(struct endpoint *ep, const char *path, struct outcome *outcome)
+{
+	return fifo_open_read_of(ep, path, NULL, outcome);
+}
+
+bool
+fifo_path_is(const char *path, dev_t dev, ino_t ino)
 {
 	struct stat st;
 
 	return stat(path, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
 }
 
-/*
- * Wait in open(2), which is what releases a reader that is blocked in its
- * own; a timer ends the wait at the deadlines.
- */
+/* Pin one that is to be written to, unless the caller has. */
 static int
-wait_for_reader(int pinned, const struct stat *st, const char *path,
-    const struct limits *limits, struct outcome *outcome)
+pin_sink(struct rendezvous *r, const struct fifo_sink *sink,
+    const struct fifo_owner *owner, struct outcome *outcome)
 {
-	int64_t now = deadline_now(), open_by, look;
-	int fd = -1, errnum = EINTR;
+	struct stat st = { 0 };
 
-	open_by = deadline_after(now, limits->open_timeout);
-	while (errnum == EINTR) {
-		now = deadline_now();
-		if (limit_check(limits, now, SIDE_SINK, path, outcome) == -1)
+	*r = (struct rendezvous){
+		.path = sink->path, .pinned = sink->pinned, .fd = -1
+	};
+	if (r->pinned == -1) {
+		r->pinned = pin(r->path, SIDE_SINK, owner, &st, outcome);
+		if (r->pinned == -1)
 			return -1;
-		if (now >= open_by)
-			return outcome_set(outcome, OUTCOME_OPEN_TIMEOUT,
-			    SIDE_SINK, 0, path);
-		if (!path_is(path, st->st_dev, st->st_ino))
-			return outcome_set(outcome, OUTCOME_REMOVED, SIDE_SINK,
-			    0, path);
-		look = deadline_min(deadline_min(open_by, limits->deadline),
-		    now + LIMIT_LOOK_NS);
-		if (signals_guard_begin(look) == -1) {
-			errnum = errno;
-			break;
-		}
-		/* Signals that were pending are in by now. */
-		errnum = EINTR;
-		if (signals_fatal() == 0) {
-			fd = open_same(pinned, st->st_dev, st->st_ino, path,
-			    O_WRONLY);
-			errnum = fd == -1 ? errno : 0;
-		}
-		signals_guard_end();
-	}
-	if (fd == -1)
-		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errnum,
-		    path);
-	/* This open file description is ours alone. */
-	if (fcntl(fd, F_SETFL, O_NONBLOCK) == -1) {
-		outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno, path);
-		close(fd);
-		return -1;
-	}
-	return fd;
+	} else if (fstat(r->pinned, &st) == -1)
+		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
+		    r->path);
+	r->dev = st.st_dev;
+	r->ino = st.st_ino;
+	return 0;
+}
+
+/* Open it if there is a reader. */
+static int
+try_sink(struct rendezvous *r, const struct limits *limits,
+    struct outcome *outcome)
+{
+	r->fd = open_same_now(r->pinned, r->dev, r->ino, r->path, O_WRONLY);
+	if (r->fd != -1)
+		return 0;
+	if (errno != ENXIO)
+		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
+		    r->path);
+	if (limits->nonblock)
+		return outcome_set(outcome, OUTCOME_NO_PEER, SIDE_SINK, ENXIO,
+		    r->path);
+	trace_event("%s: waiting for a reader", trace_safe(r->path));
+	return 0;
 }
 
 static int
-open_write(struct endpoint *ep, int pinned, const struct stat *st,
-    const char *path, const struct limits *limits, struct outcome *outcome)
+open_sinks(struct rendezvous *all, const struct fifo_sink *sinks, size_t n,
+    const struct fifo_owner *owner, const struct limits *limits,
+    struct outcome *outcome)
 {
 	int fd;
 
-	fd = open_same_now(pinned, st->st_dev, st->st_ino, path, O_WRONLY);
-	if (fd == -1 && errno != ENXIO)
-		outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno, path);
-	else if (fd == -1 && limits->nonblock)
-		outcome_set(outcome, OUTCOME_NO_PEER, SIDE_SINK, ENXIO, path);
-	else if (fd == -1) {
-		trace_event("%s: waiting for a reader", trace_safe(path));
-		fd = wait_for_reader(pinned, st, path, limits, outcome);
-	}
-	if (fd == -1)
+	for (size_t i = 0; i < n; i++)
+		if (pin_sink(&all[i], &sinks[i], owner, outcome) == -1)
+			return -1;
+	for (size_t i = 0; i < n; i++)
+		if (try_sink(&all[i], limits, outcome) == -1)
+			return -1;
+	if (rendezvous_wait(all, n, limits, outcome) == -1)
 		return -1;
-	trace_event("%s: opened for writing", trace_safe(path));
-	return adopt(ep, fd, O_WRONLY, path, SIDE_SINK, outcome);
+	for (size_t i = 0; i < n; i++) {
+		trace_event("%s: opened for writing",
+		    trace_safe(sinks[i].path));
+		fd = all[i].fd;
+		all[i].fd = -1;
+		if (adopt(sinks[i].end, fd, O_WRONLY, sinks[i].path,
+		    SIDE_SINK, outcome) == -1) {
+			while (i-- > 0)
+				endpoint_finish(sinks[i].end);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int
+fifo_open_write_all(const struct fifo_sink *sinks, size_t n,
+    const struct fifo_owner *owner, const struct limits *limits,
+    struct outcome *outcome)
+{
+	struct rendezvous *all = calloc(n, sizeof(*all));
+	int result;
+
+	if (all == NULL)
+		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
+		    NULL);
+	for (size_t i = 0; i < n; i++)
+		all[i].pinned = all[i].fd = -1;
+	result = open_sinks(all, sinks, n, owner, limits, outcome);
+	for (size_t i = 0; i < n; i++) {
+		if (all[i].fd != -1)
+			close(all[i].fd);
+		if (all[i].pinned != -1 && sinks[i].pinned == -1)
+			close(all[i].pinned);
+	}
+	free(all);
+	return result;
 }
 
 int
 fifo_open_write(struct endpoint *ep, const char *path,
     const struct limits *limits, struct outcome *outcome)
 {
-	struct stat st = { 0 };
-	int pinned, result;
+	struct fifo_sink sink = { .path = path, .pinned = -1, .end = ep };
 
-	pinned = pin(path, SIDE_SINK, &st, outcome);
-	if (pinned == -1)
-		return -1;
-	result = open_write(ep, pinned, &st, path, limits, outcome);
-	close(pinned);
-	return result;
+	return fifo_open_write_all(&sink, 1, NULL, limits, outcome);
 }
 
 int
 fifo_open_pinned(struct endpoint *ep, int pinned, int access,
-    const char *path, const struct limits *limits, struct outcome *outcome)
+    const char *path, struct outcome *outcome)
 {
 	struct stat st;
 	int fd;
@@ -235,8 +259,6 @@ fifo_open_pinned(struct endpoint *ep, int pinned, int access,
 	if (fstat(pinned, &st) == -1)
 		return outcome_set(outcome, OUTCOME_ERROR, SIDE_NONE, errno,
 		    path);
-	if (access == O_WRONLY)
-		return open_write(ep, pinned, &st, path, limits, outcome);
 	fd = open_same_now(pinned, st.st_dev, st.st_ino, path, access);
 	if (fd == -1)
 		return outcome_set(outcome, OUTCOME_ERROR, SIDE_NONE, errno,
@@ -296,7 +318,7 @@ fifo_give_grace(const struct endpoint *ep)
 bool
 fifo_is_gone(const struct endpoint *ep)
 {
-	return ep->path != NULL && !path_is(ep->path, ep->dev, ep->ino);
+	return ep->path != NULL && !fifo_path_is(ep->path, ep->dev, ep->ino);
 }
 
 int

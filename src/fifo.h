@@ -13,11 +13,35 @@
 #include "limit.h"
 #include "status.h"
 
+/* Whose the FIFO has to be; NULL in place of this: anybody's. */
+struct fifo_owner {
+	uid_t		 uid;
+};
+
 /*
  * Open the read end at once; there may be no writer yet.  path is borrowed
  * for the endpoint's life.  Returns 0, or -1 with the outcome filled in.
  */
 int	 fifo_open_read(struct endpoint *, const char *path,
+	    struct outcome *);
+int	 fifo_open_read_of(struct endpoint *, const char *path,
+	    const struct fifo_owner *, struct outcome *);
+
+/* A FIFO that is to be opened for writing. */
+struct fifo_sink {
+	const char	*path;		/* borrowed */
+	int		 pinned;	/* O_PATH, borrowed; -1: by its path */
+	struct endpoint	*end;		/* filled in */
+};
+
+/*
+ * Open the write ends of several FIFOs at the same time, each waiting for a
+ * reader as fifo_open_write() does; none of them while one is no FIFO, or
+ * not its owner's.  Returns 0, or -1 with the outcome filled in and all of
+ * them closed.
+ */
+int	 fifo_open_write_all(const struct fifo_sink *, size_t n,
+	    const struct fifo_owner *, const struct limits *,
 	    struct outcome *);
 
 /*
@@ -31,13 +55,12 @@ int	 fifo_open_write(struct endpoint *, const char *path,
 
 /*
  * Open the FIFO that pinned, an O_PATH descriptor, stands for, whatever its
- * path names by now.  access is O_RDONLY or O_WRONLY, as the two above, or
- * O_RDWR: both ends at a time, which never waits; from then on nobody else
- * notices that a reader or a writer is missing.  Returns 0, or -1 with the
- * outcome filled in.
+ * path names by now, without waiting.  access is O_RDONLY, or O_RDWR: both
+ * ends at a time; from then on nobody else notices that a reader or a writer
+ * is missing.  Returns 0, or -1 with the outcome filled in.
  */
 int	 fifo_open_pinned(struct endpoint *, int pinned, int access,
-	    const char *path, const struct limits *, struct outcome *);
+	    const char *path, struct outcome *);
 
 /*
  * After EOF: a new read end of the same FIFO, opened before the old one is
@@ -64,6 +87,16 @@ enum fifo_peer	 fifo_probe_writer(const struct endpoint *);
  * 50 ms, since it may have been blocked in open(2) until now.
  */
 void	 fifo_give_grace(const struct endpoint *);
+
+/*
+ * Open again, with the flags of open(2), the FIFO that fd stands for, which
+ * may be O_PATH; through /proc, or else by its path if that still names it.
+ * -1 with errno; ESTALE when it does not.
+ */
+int	 fifo_open_same(int fd, dev_t, ino_t, const char *path, int flags);
+
+/* Whether the path names this inode. */
+bool	 fifo_path_is(const char *path, dev_t, ino_t);
 
 /* Whether the path that it was opened by names something else by now. */
 bool	 fifo_is_gone(const struct endpoint *);

@@ -15,7 +15,8 @@
  *			buffer.c
  *	record.c	where a line ends
  *	endpoint.c	one open end: what it is, capacity, closing
- *	fifo.c		how FIFOs open, wait, reopen, vanish
+ *	fifo.c		how FIFOs open, reopen, vanish
+ *	rendezvous.c	how a writer waits for readers in open(2)
  *	path.c		ends that the command line names
  *	place.c		how a FIFO gets its name, and loses it again
  *	child.c		commands that we run: start, reap, end

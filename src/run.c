@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -167,6 +168,17 @@ explain(const struct run *run, const struct outcome *outcome)
 		break;
 	case OUTCOME_NOT_FIFO:
 		warnx("%s: not a FIFO", name);
+		break;
+	case OUTCOME_FOREIGN:
+		warnx("%s: does not belong to %s", name,
+		    trace_safe(run->owner));
+		break;
+	case OUTCOME_LOCKED:
+		warnx("%s: locked by another process", name);
+		break;
+	case OUTCOME_TOO_LONG:
+		warnx("%s: a record is longer than %d bytes, which cannot be "
+		    "written atomically", name, PIPE_BUF);
 		break;
 	case OUTCOME_SAME_FILE:
 		warnx("%s: input file is output file", name);

@@ -22,6 +22,7 @@ struct run {
 	struct flow			*flows;
 	size_t				 nflows;
 	int64_t				 started_at;
+	const char			*owner;	/* --require-owner, as said */
 	struct outcome			 outcome;
 };
 

@@ -238,6 +238,24 @@ signals_guard_end(void)
 	errno = saved;
 }
 
+/* The thread was started with closed_mask. */
+void
+signals_helper_begin(void)
+{
+	sigset_t tick;
+
+	set_handler(SIGNAL_TICK, 0, NULL);
+	sigfillset(&tick);
+	sigdelset(&tick, SIGNAL_TICK);
+	pthread_sigmask(SIG_SETMASK, &tick, NULL);
+}
+
+void
+signals_helper_interrupt(pthread_t thread)
+{
+	pthread_kill(thread, SIGNAL_TICK);
+}
+
 void
 signals_print_begin(void)
 {

@@ -66,6 +66,14 @@ int	 signals_guard_begin(int64_t deadline);
 void	 signals_guard_end(void);
 
 /*
+ * In a thread that makes a blocking call: from here on it sees no signal but
+ * the one by which signals_helper_interrupt(), from another thread, makes
+ * that call fail with EINTR, if it is in it by then.
+ */
+void	 signals_helper_begin(void);
+void	 signals_helper_interrupt(pthread_t);
+
+/*
  * Around what is printed: standard error may be a pipe that nobody empties,
  * and a fatal signal shall end that, too.
  */

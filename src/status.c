@@ -33,6 +33,10 @@ status_from_outcome(const struct outcome *outcome)
 		return STATUS_WOULD_BLOCK;
 	case OUTCOME_NOT_FIFO:
 		return STATUS_NOT_FIFO;
+	case OUTCOME_LOCKED:
+		return STATUS_LOCKED;
+	case OUTCOME_TOO_LONG:
+		return STATUS_TOO_LONG;
 	case OUTCOME_OPEN_TIMEOUT:
 	case OUTCOME_IDLE_TIMEOUT:
 	case OUTCOME_TOTAL_TIMEOUT:
@@ -40,6 +44,7 @@ status_from_outcome(const struct outcome *outcome)
 	case OUTCOME_SIGNAL:
 		return STATUS_SIGNAL + outcome->signo;
 	case OUTCOME_ERROR:
+	case OUTCOME_FOREIGN:
 	case OUTCOME_SAME_FILE:
 	case OUTCOME_REMOVED:
 		break;

@@ -16,6 +16,8 @@ enum status {
 	STATUS_PEER_LEFT = 4,		/* before everything was delivered */
 	STATUS_WOULD_BLOCK = 5,		/* -n: full, or empty but held */
 	STATUS_NOT_FIFO = 6,
+	STATUS_LOCKED = 7,		/* by another process */
+	STATUS_TOO_LONG = 8,		/* a record, to be atomic */
 	STATUS_TIMEOUT = 124,
 	STATUS_FAILED = 125,		/* before COMMAND ran */
 	STATUS_CANNOT_EXEC = 126,
@@ -30,6 +32,9 @@ enum outcome_why {
 	OUTCOME_PEER_LEFT,		/* the sink broke: nobody reads */
 	OUTCOME_WOULD_BLOCK,
 	OUTCOME_NOT_FIFO,
+	OUTCOME_FOREIGN,		/* not the required owner's */
+	OUTCOME_LOCKED,			/* by another process */
+	OUTCOME_TOO_LONG,		/* a record, to be atomic */
 	OUTCOME_SAME_FILE,		/* input and output are one */
 	OUTCOME_REMOVED,		/* the name vanished while waiting */
 	OUTCOME_OPEN_TIMEOUT,

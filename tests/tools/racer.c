@@ -11,7 +11,9 @@
  * swaps directories named .ipctool.* with one of its own, which is not empty
  * (an empty one can be removed under such a name: it is never known whose
  * name rmdir(2) finds, and nothing is lost).  Without
- * --expendable, there is a FIFO of the user who runs COMMAND as well.
+ * --expendable, there is a FIFO of the user who runs COMMAND as well.  With
+ * it, a FIFO that an earlier run has left may be kept beside its name, under
+ * .ipctool.*, by a run that says so with status 1.
  *
  * None of these may be opened, read, changed or removed by COMMAND; inotify
  * tells.  They may be moved, but stay in the directory.  Nothing else may be
@@ -58,6 +60,7 @@ static struct thing things[4];
 static size_t nthings;
 static struct shared *shared;
 static uint64_t seed;
+static unsigned long kept;		/* how many may be: see above */
 static int findings;
 
 static void
@@ -235,6 +238,13 @@ check_thing(struct thing *thing, const struct stat *st, const char *path)
 		found("was changed", path);
 }
 
+static bool
+is_kept(const char *name, const struct stat *st)
+{
+	return S_ISFIFO(st->st_mode) && strncmp(name, ".ipctool.", 9) == 0 &&
+	    kept > 0 && kept-- > 0;
+}
+
 static void
 check_dir(const char *path, const char *name, bool privately)
 {
@@ -260,7 +270,8 @@ check_dir(const char *path, const char *name, bool privately)
 		else if (!pool && strcmp(entry->d_name, name) != 0 &&
 		    strcmp(entry->d_name, "pool") != 0 &&
 		    strcmp(entry->d_name, DECOY) != 0 &&
-		    !(privately && S_ISDIR(st.st_mode)))
+		    !(privately && S_ISDIR(st.st_mode)) &&
+		    !is_kept(entry->d_name, &st))
 			found("was left behind", inner);
 	}
 	closedir(dir);
@@ -371,6 +382,7 @@ main(int argc, char **argv)
 		statuses[run_command(argv + optind + 1)]++;
 	atomic_store(&shared->stop, true);
 	waitpid(swapper, NULL, 0);
+	kept = expendable ? statuses[1] : 0;
 	check_all(argv[optind], privately, watch_fd);
 	for (int i = 0; i < 256; i++)
 		if (statuses[i] != 0)
