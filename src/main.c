@@ -25,6 +25,7 @@
  *	signals.c	handlers, masks, what was inherited, dying
  *	report.c	counters as text or JSON
  *	table.c		tables, trees and JSON by libsmartcols
+ *	progress.c	the meter on a terminal
  *	limit.c		what ends a wait: signals, the time of the run
  *	status.c	outcomes -> exit statuses
  *	trace.c		--verbose, IPCTOOL_DEBUG, names made safe

@@ -47,6 +47,7 @@ static volatile pid_t child;
 static volatile sig_atomic_t guarded;
 static timer_t guard_timer;
 static bool guard_made;
+static void (*before_print)(void);
 
 static void
 guard_arm(int64_t first_ns)
@@ -257,10 +258,18 @@ signals_helper_interrupt(pthread_t thread)
 }
 
 void
+signals_before_print(void (*clear)(void))
+{
+	before_print = clear;
+}
+
+void
 signals_print_begin(void)
 {
 	if (started)
 		signals_guard_begin(DEADLINE_NEVER);
+	if (before_print != NULL)
+		before_print();
 }
 
 void

@@ -81,6 +81,12 @@ void	 signals_print_begin(void);
 void	 signals_print_end(void);
 
 /*
+ * Called by signals_print_begin(), to clear away what must not stand on the
+ * same line; NULL for nothing.
+ */
+void	 signals_before_print(void (*)(void));
+
+/*
  * In a child between fork(2) and exec(3): the mask and the dispositions
  * that we inherited.  Async-signal-safe.
  */
