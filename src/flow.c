@@ -297,8 +297,8 @@ flow_waits_for(const struct flow *flow, enum side side)
 {
 	if (flow->resume_at != 0 && !flow->ahead)
 		return side == SIDE_NONE;
-	return flow->wait_side == side || (flow->wait_both &&
-	    (side == SIDE_SOURCE || side == SIDE_SINK));
+	return flow->wait_side == side ||
+	    (flow->wait_sink_too && side == SIDE_SINK);
 }
 
 int64_t
@@ -640,7 +640,7 @@ held_back(struct flow *flow, struct outcome *outcome)
 	if (step != FLOW_BLOCKED)
 		return step;
 	flow->resume_at = limiter_ready_at(flow->limiter);
-	flow->wait_both = false;
+	flow->wait_sink_too = false;
 	flow->runnable = false;
 	flow->blocked_at = deadline_now();
 	return FLOW_BLOCKED;
@@ -655,7 +655,7 @@ blocked(struct flow *flow, enum side side, struct outcome *outcome)
 		return step;
 	guess_side(flow, side);
 	/* A sink that is held back is not waited for. */
-	flow->wait_both = flow->ahead && flow->resume_at == 0;
+	flow->wait_sink_too = flow->ahead && flow->resume_at == 0;
 	if (side != SIDE_OTHERS && is_stuck(flow))
 		return refused(flow, "always blocked", outcome);
 	if (flow->source_now || flow->sink_now)

@@ -100,7 +100,7 @@ struct flow {
 	bool		 had_grace;	/* after that, for the source's EOF */
 	enum side	 wait_side;	/* the side that blocks it */
 	bool		 ahead;		/* reads while the sink is full */
-	bool		 wait_both;	/* it was, and neither side goes on */
+	bool		 wait_sink_too;	/* besides wait_side */
 	int64_t		 resume_at;	/* held back by the limiter; or 0 */
 	bool		 moved;		/* since it was last blocked */
 	unsigned int	 dry;		/* blocked so often without moving */
