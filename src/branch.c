@@ -65,15 +65,16 @@ is_empty(const struct branch *branch)
 }
 
 /*
- * Whether it has to be given bytes now.  A tap that is not empty misses what
- * moves on meanwhile.
+ * Whether it has to be given bytes now.  A tap that is not empty, or that
+ * nobody reads, misses what moves on meanwhile.
  */
 static bool
 wants_bytes(struct branch *branch)
 {
 	if (branch->fd == -1 || branch->ahead > 0)
 		return false;
-	branch->skips = branch->tap && !is_empty(branch);
+	branch->skips = branch->tap && (!is_empty(branch) ||
+	    flow_sink_is_absent(branch->reader));
 	return !branch->skips;
 }
 

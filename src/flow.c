@@ -204,6 +204,7 @@ flow_add_branch(struct flow *flow, struct flow *reader, bool tap)
 	}
 	reader->source.nonblock = true;
 	reader->trunk = flow;
+	reader->tap = tap;
 	branch->reader = reader;
 	branch->tap = tap;
 	flow->nbranches++;
@@ -426,17 +427,89 @@ is_hang_up(int errnum)
 int
 flow_sink_failed(struct flow *flow, struct outcome *outcome)
 {
-	if (flow->sink_failed == NULL)
+	if (flow->sink_failed == NULL || flow->sink_failed(flow, outcome) == -1)
 		return -1;
-	flow->sink_failed(flow, outcome);
 	outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
 	return 0;
+}
+
+/* What is held and what is in our private pipe, where a tap is too late. */
+static void
+skip_rest(struct flow *flow)
+{
+	static unsigned char rest[PIPE_BUF];
+	uint64_t before = flow->skipped;
+	ssize_t n;
+
+	flow->skipped += flow_held(flow);
+	discard_held(flow);
+	for (;;) {
+		n = read(flow->source.fd, rest, sizeof(rest));
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		flow->bytes_in += (uint64_t)n;
+		flow->discarded += (uint64_t)n;
+		flow->skipped += (uint64_t)n;
+	}
+	flow->chunks_skipped += flow->skipped > before;
+}
+
+bool
+flow_sink_is_absent(const struct flow *flow)
+{
+	return flow->sink_absent != NULL && flow->sink.fd == -1;
+}
+
+/* Until somebody reads it again, or nothing can come any more. */
+static enum flow_step
+wait_for_sink(struct flow *flow)
+{
+	skip_rest(flow);
+	if (flow->source_hup)
+		return over(flow, FLOW_BROKEN);
+	wake_trunk(flow);
+	flow->wait_side = SIDE_NONE;
+	flow->wait_sink_too = false;
+	flow->runnable = false;
+	flow->blocked_at = deadline_now();
+	return FLOW_BLOCKED;
+}
+
+static enum flow_step
+sink_went_away(struct flow *flow)
+{
+	const char *name = flow->sink.name;
+
+	endpoint_finish(&flow->sink);
+	endpoint_init_none(&flow->sink, name);
+	flow->sink_gone = false;
+	return wait_for_sink(flow);
+}
+
+int
+flow_sink_came(struct flow *flow)
+{
+	trace_event("%s: a reader came", trace_safe(flow->sink.name));
+	flow_wake(flow);
+	return use_transport(flow, transport_choose(flow));
+}
+
+void
+flow_end_tap(struct flow *flow)
+{
+	flow_wake(flow);
+	skip_rest(flow);
+	over(flow, FLOW_BROKEN);
 }
 
 /* The sink takes no more, as the outcome says, or without any failure. */
 static enum flow_step
 lose_sink(struct flow *flow, bool failed, struct outcome *outcome)
 {
+	if (flow->sink_absent != NULL)
+		return sink_went_away(flow);
 	if (failed && flow_sink_failed(flow, outcome) == 0)
 		failed = false;
 	if (!failed && flow->nbranches > 0) {
@@ -791,6 +864,8 @@ flow_step(struct flow *flow, struct outcome *outcome)
 		discard_held(flow);
 		return over(flow, FLOW_BROKEN);
 	}
+	if (flow_sink_is_absent(flow))
+		return wait_for_sink(flow);
 	flow->ahead = false;
 	flow->resume_at = 0;
 	/* What is held goes first. */

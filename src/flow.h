@@ -69,10 +69,18 @@ struct flow {
 	 */
 	void		(*source_failed)(struct flow *, const struct outcome *);
 	/*
-	 * Where this is set, a sink that fails is told here; it takes no
-	 * more, but that is no failure of the run.
+	 * Where this is set, a sink that fails is told here.  Returns 0:
+	 * it takes no more, but the run goes on; or -1: the run ends with
+	 * the outcome, which may have been changed.
 	 */
-	void		(*sink_failed)(struct flow *, const struct outcome *);
+	int		(*sink_failed)(struct flow *, struct outcome *);
+	/*
+	 * For a sink whose reader may come later and leave again, as that of
+	 * a tap: called about once a second while it is not open, to open
+	 * it.  When its reader has left it is closed; what was on its way
+	 * counts as skipped.
+	 */
+	void		(*sink_absent)(struct flow *);
 	/*
 	 * Shown what is taken from the source, in order, once each byte;
 	 * offset is that of the first of them.  Makes the flow copy.
@@ -88,6 +96,9 @@ struct flow {
 	struct branch	*branches;	/* flow_add_branch(); owned */
 	size_t		 nbranches;
 	struct flow	*trunk;		/* whose branch our source is */
+	struct flow	*feeder;	/* whose sink is our source; for
+					   counters only */
+	bool		 tap;		/* the run does not wait for it */
 	bool		 sink_dropped;	/* bytes go to the branches only */
 	uint64_t	 skipped;	/* bytes that we missed, as a tap */
 	uint64_t	 chunks_skipped; /* in so many pieces */
@@ -155,6 +166,18 @@ int	 flow_add_branch(struct flow *, struct flow *reader, bool tap);
  * go to /dev/null.  Returns 0 or -1 with errno of open(2).
  */
 int	 flow_drop_sink(struct flow *);
+
+/* Whether there is no sink yet, or no more; see sink_absent. */
+bool	 flow_sink_is_absent(const struct flow *);
+
+/* One has been put in place.  Returns 0 or -1 with errno (ENOMEM). */
+int	 flow_sink_came(struct flow *);
+
+/*
+ * Give up what a tap holds or has in its pipe, as skipped: everybody else is
+ * done.
+ */
+void	 flow_end_tap(struct flow *);
 
 /* Move what can be moved now, once. */
 enum flow_step	 flow_step(struct flow *, struct outcome *);

@@ -44,6 +44,12 @@
 #define GIVE_WAY_NS	NS_PER_MS
 #define GIVE_WAY_PAUSE	100
 
+/*
+ * When all others are done, what is on its way to a tap gets so long to
+ * arrive.
+ */
+#define TAP_GRACE_NS		(100 * NS_PER_MS)
+
 enum slot {
 	SLOT_SOURCE,
 	SLOT_SINK,
@@ -60,6 +66,7 @@ struct relay {
 	int64_t			 now;
 	int64_t			 no_way_before;	/* see give_way() */
 	int64_t			 tick_at;	/* limits->tick */
+	int64_t			 taps_until;	/* 0: others go on, too */
 	unsigned int		 turn;
 };
 
@@ -232,6 +239,19 @@ resume(const struct relay *relay, struct flow *flow, int64_t *next)
 		*next = deadline_min(*next, flow->resume_at);
 }
 
+/* A reader of a tap may have come. */
+static void
+look_for_reader(const struct relay *relay, struct flow *flow, int64_t *next)
+{
+	if (!flow_sink_is_absent(flow) || flow_is_over(flow))
+		return;
+	if (relay->now >= flow->look_at) {
+		flow->look_at = relay->now + LIMIT_LOOK_NS;
+		flow->sink_absent(flow);
+	}
+	*next = deadline_min(*next, flow->look_at);
+}
+
 /* When it last moved a byte, or handed its end on. */
 static int64_t
 flow_last_event(const struct relay *relay, const struct flow *flow)
@@ -261,6 +281,7 @@ check_deadlines(struct relay *relay, int64_t *next)
 		if (flow->state != FLOW_WAITING)
 			moved_at = MAX(moved_at, flow_last_event(relay, flow));
 		resume(relay, flow, next);
+		look_for_reader(relay, flow, next);
 	}
 	if (moved_at != -1 && limits->idle_timeout != 0) {
 		moved_at = deadline_after(moved_at, limits->idle_timeout);
@@ -345,18 +366,19 @@ step_all(struct relay *relay)
 	return 0;
 }
 
-/* How many flows go on, and how many of them have to wait. */
+/* How many flows go on, how many of them have to wait, and are taps. */
 static size_t
-count_flows(const struct relay *relay, size_t *waiting)
+count_flows(const struct relay *relay, size_t *waiting, size_t *taps)
 {
 	const struct flow *flow;
 	size_t going = 0;
 
-	*waiting = 0;
+	*waiting = *taps = 0;
 	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++) {
 		if (flow_is_over(flow))
 			continue;
 		going++;
+		*taps += flow->tap;
 		if (!flow->runnable)
 			++*waiting;
 	}
@@ -388,10 +410,30 @@ give_way(struct relay *relay)
 	return true;
 }
 
+/*
+ * Only taps are left.  Returns whether they are to go on; or that is the
+ * end, and what they have not got by now they miss.
+ */
+static bool
+taps_go_on(struct relay *relay, int64_t *until)
+{
+	struct flow *flow;
+
+	if (relay->taps_until == 0)
+		relay->taps_until = relay->now + TAP_GRACE_NS;
+	*until = deadline_min(*until, relay->taps_until);
+	if (relay->now < relay->taps_until)
+		return true;
+	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++)
+		if (!flow_is_over(flow))
+			flow_end_tap(flow);
+	return false;
+}
+
 static int
 run(struct relay *relay)
 {
-	size_t going, waiting;
+	size_t going, waiting, taps;
 	int64_t until;
 
 	for (;;) {
@@ -400,8 +442,8 @@ run(struct relay *relay)
 		relay->now = deadline_now();
 		if (check_deadlines(relay, &until) == -1)
 			return -1;
-		going = count_flows(relay, &waiting);
-		if (going == 0)
+		going = count_flows(relay, &waiting, &taps);
+		if (going == 0 || (going == taps && !taps_go_on(relay, &until)))
 			return 0;
 		if (waiting == going && give_way(relay))
 			continue;

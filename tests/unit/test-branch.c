@@ -166,13 +166,14 @@ add_sink(struct fan *fan, bool use_socket, size_t stop, useconds_t pause)
 	add_sink_keep(fan, use_socket, stop, pause, -1);
 }
 
-static void
-sink_failed(struct flow *flow, const struct outcome *outcome)
+static int
+sink_failed(struct flow *flow, struct outcome *outcome)
 {
 	struct fan *fan = flow->arg;
 
 	assert_int_equal(outcome->why, OUTCOME_PEER_LEFT);
 	fan->failures++;
+	return 0;
 }
 
 /* Run what has been set up; all children must end well. */
