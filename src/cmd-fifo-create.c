@@ -3,7 +3,6 @@
  */
 #include "config.h"
 
-#include <ctype.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -120,52 +119,18 @@ parse_mode(struct place_wish *wish, const char *text)
 	return STATUS_OK;
 }
 
-/* strtonum(3) alone would take blanks and signs. */
-static bool
-parse_number(const char *text, long long max, long long *number)
-{
-	const char *error = "";
-
-	if (isdigit((unsigned char)*text))
-		*number = strtonum(text, 0, max, &error);
-	return error == NULL;
-}
-
-/* A number of a user or group that has no name. */
-static bool
-parse_id(const char *text, long long *id)
-{
-	return parse_number(text, UINT32_MAX - 1, id);
-}
-
 static int
 parse_owner(struct place_wish *wish, const char *text)
 {
-	const struct passwd *pw = getpwnam(text);
-	long long id;
-
-	if (pw != NULL)
-		wish->uid = pw->pw_uid;
-	else if (parse_id(text, &id))
-		wish->uid = (uid_t)id;
-	else
-		return options_usage("invalid user '%s'", trace_safe(text));
-	return STATUS_OK;
+	return parse_user(text, &wish->uid) == 0 ? STATUS_OK :
+	    options_usage("invalid user '%s'", trace_safe(text));
 }
 
 static int
-parse_group(struct place_wish *wish, const char *text)
+parse_owner_group(struct place_wish *wish, const char *text)
 {
-	const struct group *gr = getgrnam(text);
-	long long id;
-
-	if (gr != NULL)
-		wish->gid = gr->gr_gid;
-	else if (parse_id(text, &id))
-		wish->gid = (gid_t)id;
-	else
-		return options_usage("invalid group '%s'", trace_safe(text));
-	return STATUS_OK;
+	return parse_group(text, &wish->gid) == 0 ? STATUS_OK :
+	    options_usage("invalid group '%s'", trace_safe(text));
 }
 
 static int
@@ -188,7 +153,7 @@ parse_ready_fd(struct fifo_create_options *opt, const char *arg)
 {
 	long long fd;
 
-	if (!parse_number(arg, INT_MAX, &fd))
+	if (parse_number(arg, INT_MAX, &fd) == -1)
 		return options_usage("invalid descriptor '%s'",
 		    trace_safe(arg));
 	opt->ready_fd = (int)fd;
@@ -204,7 +169,7 @@ parse_option(struct fifo_create_options *opt, int key, const char *arg)
 	case 'o':
 		return parse_owner(&opt->wish, arg);
 	case 'g':
-		return parse_group(&opt->wish, arg);
+		return parse_owner_group(&opt->wish, arg);
 	case 'p':
 		opt->parents = true;
 		return STATUS_OK;

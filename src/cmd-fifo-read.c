@@ -1,29 +1,106 @@
 /*
- * fifo-read - copy what arrives in a FIFO to standard output.
+ * fifo-read - copy what arrives in FIFOs to standard output.
  */
 #include "config.h"
 
+#include <err.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "fifo.h"
 #include "flow.h"
+#include "framing.h"
 #include "options.h"
 #include "parse.h"
+#include "place.h"
+#include "quota.h"
 #include "run.h"
 #include "status.h"
+#include "trace.h"
 
 struct fifo_read_options {
 	bool		 follow;	/* -f: go on across writers */
-	uint64_t	 bytes;		/* -c: stop after so many */
+	bool		 follow_name;	/* -F: and across the FIFO's renewal */
+	bool		 limited;	/* -c, -l: stop after so much */
+	struct quota	 quota;
+	unsigned char	 delimiter;	/* -d, -z: records end so */
+	bool		 lock;		/* --lock: be the only reader */
+	bool		 create;	/* -C: make it if it is missing */
+	const char	*owner_name;	/* --require-owner */
+	struct fifo_owner owner;
+	char		**paths;
+	size_t		 npaths;
+};
+
+/* One FIFO that is read, or standard input. */
+struct reader {
+	struct fifo_read *fr;
+	struct place	 place;		/* -C: what we made */
+	bool		 made;
+	int		 lock_fd;	/* --lock: -1: none */
+};
+
+struct fifo_read {
+	struct fifo_read_options *opt;
+	struct run	 run;
+	struct flow	*flows;		/* those that were opened */
+	struct reader	*readers;	/* beside them */
+	size_t		 n;
+	struct turn	 turn;		/* of several */
+	struct outcome	 dry;		/* -n: the first that had nothing */
+	int		 status;	/* of those that were passed over */
+};
+
+enum {
+	KEY_LOCK = OPTION_LONG,
+	KEY_REQUIRE_OWNER
 };
 
 static const struct option_spec options[] = {
 	{ 'f', "follow", NULL, "go on across writers, for ever" },
+	{ 'F', NULL, NULL, "the same, also when the FIFO is made anew" },
 	{ 'c', "bytes", "N", "stop after N bytes and consume no more" },
+	{ 'l', "lines", "N", "stop after N records and consume no more" },
+	{ 'd', "delimiter", "C", "records end in C instead of newline" },
+	{ 'z', "zero-terminated", NULL, "records end in NUL" },
+	{ KEY_LOCK, "lock", NULL, "be the only reader among those that lock" },
+	{ KEY_REQUIRE_OWNER, "require-owner", "USER",
+	    "the FIFO must belong to USER" },
+	{ 'C', "create", NULL, "make it if it is missing, remove it at the end" },
 	{ 0 },
 };
+
+static bool
+is_stdin(const char *path)
+{
+	return strcmp(path, "-") == 0;
+}
+
+static const struct fifo_owner *
+required_owner(const struct fifo_read_options *opt)
+{
+	return opt->owner_name == NULL ? NULL : &opt->owner;
+}
+
+/* One of several cannot be read: the others are. */
+static void
+pass_over(struct flow *flow, const struct outcome *why)
+{
+	struct reader *reader = flow->arg;
+	struct fifo_read *fr = reader->fr;
+
+	/* -n: that matters only if the others have nothing, either. */
+	if (why->why == OUTCOME_NO_PEER || why->why == OUTCOME_WOULD_BLOCK) {
+		if (fr->dry.why == OUTCOME_DONE)
+			fr->dry = *why;
+		return;
+	}
+	fr->status = status_join(fr->status, run_explain(&fr->run, why));
+}
 
 /* -f: all writers left; be there for the next. */
 static int
@@ -33,75 +110,411 @@ follow(struct flow *flow, struct outcome *outcome)
 	    flow_next_source(flow) == -1)
 		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SOURCE, errno,
 		    flow->source.name);
+	/* Its name may stand for another one by now. */
+	if (flow->source_gone != NULL)
+		flow->look_at = 0;
 	return 1;
 }
 
 static int
-open_ends(struct flow *flow, const char *path,
-    const struct fifo_read_options *opt, bool nonblock,
+take_lock(struct reader *reader, const struct endpoint *source,
     struct outcome *outcome)
 {
-	endpoint_init_none(&flow->source, path);
-	if (run_take_stdout(&flow->sink, outcome) == -1)
+	int fd;
+
+	if (!reader->fr->opt->lock)
+		return 0;
+	fd = fifo_lock_readers(source, &reader->fr->run.limits, outcome);
+	if (fd == -1)
 		return -1;
-	if (strcmp(path, "-") == 0) {
-		if (run_take_stdin(&flow->source, outcome) == -1)
-			return -1;
-	} else {
-		if (fifo_open_read(&flow->source, path, outcome) == -1)
-			return -1;
-		if (nonblock)
-			fifo_give_grace(&flow->source);
-		if (opt->follow)
-			flow->source_ended = follow;
-		flow->source_now = nonblock;
-	}
-	flow->keep_capacity = nonblock;
-	flow->limit = opt->bytes;
+	if (reader->lock_fd != -1)
+		close(reader->lock_fd);
+	reader->lock_fd = fd;
 	return 0;
+}
+
+/*
+ * -F: nobody writes to the FIFO that we have, and its name is gone.  What
+ * has the name now has to pass the same checks as the first did.
+ */
+static int
+renew(struct flow *flow, struct outcome *outcome)
+{
+	struct reader *reader = flow->arg;
+	struct endpoint next;
+
+	if (fifo_open_read_of(&next, flow->source.path,
+	    required_owner(reader->fr->opt), outcome) == -1)
+		return outcome->why == OUTCOME_ERROR &&
+		    outcome->errnum == ENOENT ? 0 : -1;
+	if (take_lock(reader, &next, outcome) == -1) {
+		endpoint_finish(&next);
+		return -1;
+	}
+	trace_event("%s: another FIFO has this name now",
+	    trace_safe(next.name));
+	endpoint_finish(&flow->source);
+	flow->source = next;
+	if (flow_renew_source(flow) == 0)
+		return 1;
+	return outcome_set(outcome, OUTCOME_ERROR, SIDE_NONE, errno, NULL);
+}
+
+/* -F: it need not be there yet. */
+static void
+await_name(struct fifo_read *fr, struct flow *flow, const char *path)
+{
+	if (!fr->run.common->quiet)
+		warnx("%s: does not exist yet", trace_name(path));
+	endpoint_init_none(&flow->source, path);
+	flow->source.kind = ENDPOINT_PIPE;
+	flow->source.fifo = true;
+	flow->source.path = path;
+}
+
+/* -C: somebody else may make it first, which is as well. */
+static int
+create(struct reader *reader, const char *path, struct outcome *outcome)
+{
+	static const struct place_wish wish = {
+		.uid = (uid_t)PLACE_ID_NONE,
+		.gid = (gid_t)PLACE_ID_NONE,
+		.pin = true
+	};
+
+	switch (place_make(&reader->place, path, &wish)) {
+	case PLACE_MADE:
+		trace_event("%s: created", trace_safe(path));
+		reader->made = true;
+		return 0;
+	case PLACE_FAILED:
+		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SOURCE, errno,
+		    path);
+	default:
+		return 0;
+	}
+}
+
+static int
+open_fifo(struct fifo_read *fr, struct flow *flow, const char *path,
+    struct outcome *outcome)
+{
+	const struct fifo_read_options *opt = fr->opt;
+	struct reader *reader = flow->arg;
+	bool nonblock = fr->run.limits.nonblock;
+
+	if (opt->create && create(reader, path, outcome) == -1)
+		return -1;
+	if (fifo_open_read_of(&flow->source, path, required_owner(opt),
+	    outcome) == -1) {
+		if (!opt->follow_name || outcome->why != OUTCOME_ERROR ||
+		    outcome->errnum != ENOENT)
+			return -1;
+		await_name(fr, flow, path);
+	}
+	if (opt->follow)
+		flow->source_ended = follow;
+	if (opt->follow_name)
+		flow->source_gone = renew;
+	flow->source_now = nonblock;
+	return 0;
+}
+
+static int
+take_stdout(struct fifo_read *fr, struct flow *flow, struct outcome *outcome)
+{
+	int fd;
+
+	if (fr->opt->npaths == 1)
+		return run_take_stdout(&flow->sink, outcome);
+	/* Each of several closes its own. */
+	fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (fd == -1 || endpoint_init(&flow->sink, fd, O_WRONLY,
+	    "standard output") == -1) {
+		outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
+		    "standard output");
+		if (fd != -1)
+			close(fd);
+		return -1;
+	}
+	flow->sink.standard = true;
+	return 0;
+}
+
+static int
+open_source(struct fifo_read *fr, struct flow *flow, const char *path,
+    struct outcome *outcome)
+{
+	struct fifo_read_options *opt = fr->opt;
+
+	flow->keep_capacity = fr->run.limits.nonblock;
+	flow->delimiter = opt->delimiter;
+	if (opt->limited) {
+		flow->quota = &opt->quota;
+		flow->counts_records = opt->quota.records != QUOTA_NONE;
+	}
+	if (opt->npaths > 1) {
+		flow->turn = &fr->turn;
+		flow->source_failed = pass_over;
+	}
+	if (is_stdin(path))
+		return run_take_stdin(&flow->source, outcome);
+	return open_fifo(fr, flow, path, outcome);
+}
+
+/* The next place among those that are open. */
+static struct flow *
+next_place(struct fifo_read *fr, const char *path)
+{
+	struct flow *flow = &fr->flows[fr->n];
+	struct reader *reader = &fr->readers[fr->n];
+
+	flow_init(flow);
+	endpoint_init_none(&flow->source, path);
+	*reader = (struct reader){ .fr = fr, .lock_fd = -1 };
+	flow->arg = reader;
+	return flow;
+}
+
+static void
+unmake(struct fifo_read *fr, struct reader *reader)
+{
+	if (reader->lock_fd != -1)
+		close(reader->lock_fd);
+	reader->lock_fd = -1;
+	if (!reader->made)
+		return;
+	reader->made = false;
+	if (place_remove(&reader->place) == -1) {
+		warn("%s", trace_safe(reader->place.path));
+		fr->status = status_join(fr->status, STATUS_ERROR);
+	}
+}
+
+/* Of several, those that cannot be opened are passed over. */
+static int
+open_all(struct fifo_read *fr)
+{
+	struct outcome *outcome = &fr->run.outcome;
+	struct flow *flow;
+
+	for (size_t i = 0; i < fr->opt->npaths; i++) {
+		flow = next_place(fr, fr->opt->paths[i]);
+		/* Without an output nothing may be taken. */
+		if (take_stdout(fr, flow, outcome) == -1) {
+			fr->n++;
+			return -1;
+		}
+		if (open_source(fr, flow, fr->opt->paths[i], outcome) == 0) {
+			fr->n++;
+			continue;
+		}
+		if (fr->opt->npaths == 1) {
+			fr->n++;
+			return -1;
+		}
+		pass_over(flow, outcome);
+		flow_finish(flow);
+		unmake(fr, &fr->readers[fr->n]);
+	}
+	outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
+	return fr->n == 0 ? -1 : 0;
+}
+
+static bool
+comes_before(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->dev != b->dev ? a->dev < b->dev : a->ino < b->ino;
+}
+
+/* The FIFO after a given one, NULL for the first, in the order of locking. */
+static struct flow *
+next_to_lock(struct fifo_read *fr, const struct flow *after)
+{
+	struct flow *flow, *next = NULL;
+
+	for (flow = fr->flows; flow < fr->flows + fr->n; flow++)
+		if (flow->source.fifo && flow->source.fd != -1 &&
+		    (after == NULL || comes_before(&after->source,
+		    &flow->source)) && (next == NULL ||
+		    comes_before(&flow->source, &next->source)))
+			next = flow;
+	return next;
+}
+
+/*
+ * All of them in one order, whatever that of the operands, so that two
+ * readers of the same FIFOs never wait for each other.
+ */
+static int
+lock_all(struct fifo_read *fr)
+{
+	struct flow *flow = NULL;
+
+	if (!fr->opt->lock)
+		return 0;
+	while ((flow = next_to_lock(fr, flow)) != NULL)
+		if (take_lock(flow->arg, &flow->source,
+		    &fr->run.outcome) == -1)
+			return -1;
+	return 0;
+}
+
+/*
+ * -n: a writer that was waiting for a reader may write now.  Once for all,
+ * since they had the same time.
+ */
+static void
+give_grace(const struct fifo_read *fr)
+{
+	if (!fr->run.limits.nonblock)
+		return;
+	for (size_t i = 0; i < fr->n; i++)
+		if (fr->flows[i].source.fifo)
+			fifo_give_grace(&fr->flows[i].source);
+}
+
+/* -n, several FIFOs: it is enough when one of them had something. */
+static int
+explain_dry(struct fifo_read *fr)
+{
+	if (fr->dry.why == OUTCOME_DONE)
+		return STATUS_OK;
+	for (size_t i = 0; i < fr->n; i++)
+		if (fr->flows[i].bytes_in > 0)
+			return STATUS_OK;
+	return run_explain(&fr->run, &fr->dry);
+}
+
+static int
+read_all(struct fifo_read *fr, const struct options *parsed)
+{
+	size_t places = fr->opt->npaths;
+	int status;
+
+	fr->flows = calloc(places, sizeof(*fr->flows));
+	fr->readers = calloc(places, sizeof(*fr->readers));
+	if (fr->flows == NULL || fr->readers == NULL)
+		err(STATUS_ERROR, NULL);
+	run_init(&fr->run, parsed, fr->flows, 0);
+	fr->run.owner = fr->opt->owner_name;
+	status = open_all(fr);
+	fr->run.nflows = fr->n;
+	if (status == 0 && lock_all(fr) == 0) {
+		give_grace(fr);
+		status = run_flows(&fr->run);
+	} else
+		status = run_conclude(&fr->run);
+	for (size_t i = 0; i < fr->n; i++)
+		unmake(fr, &fr->readers[i]);
+	status = status_join(status_join(fr->status, status),
+	    explain_dry(fr));
+	run_stats(&fr->run, status);
+	return status;
+}
+
+static int
+take_option(struct fifo_read_options *opt, int key, const char *arg)
+{
+	switch (key) {
+	case 'F':
+		opt->follow_name = true;
+		/* FALLTHROUGH */
+	case 'f':
+		opt->follow = true;
+		break;
+	case 'c':
+		opt->limited = true;
+		if (parse_size(arg, &opt->quota.bytes) == -1)
+			return options_bad_argument("number of bytes", arg);
+		break;
+	case 'l':
+		opt->limited = true;
+		if (parse_size(arg, &opt->quota.records) == -1)
+			return options_bad_argument("number of records", arg);
+		break;
+	case 'd':
+		if (parse_delimiter(arg, &opt->delimiter) == -1)
+			return options_bad_argument("delimiter", arg);
+		break;
+	case 'z':
+		opt->delimiter = '\0';
+		break;
+	case KEY_LOCK:
+		opt->lock = true;
+		break;
+	case KEY_REQUIRE_OWNER:
+		opt->owner_name = arg;
+		if (parse_user(arg, &opt->owner.uid) == -1)
+			return options_usage("invalid user '%s'",
+			    trace_safe(arg));
+		break;
+	case 'C':
+		opt->create = true;
+		break;
+	}
+	return STATUS_OK;
+}
+
+static int
+check(const struct options *parsed, const struct fifo_read_options *opt)
+{
+	size_t inputs = 0;
+
+	if (parsed->common.nonblock && opt->follow)
+		return options_usage("--nonblock does not wait: "
+		    "it excludes --follow");
+	if (opt->npaths == 0)
+		return options_usage("no FIFO was given");
+	for (size_t i = 0; i < opt->npaths; i++)
+		inputs += is_stdin(opt->paths[i]);
+	if (inputs > 1)
+		return options_usage("'-' was given more than once");
+	return STATUS_OK;
+}
+
+static int
+parse(struct options *parsed, struct fifo_read_options *opt)
+{
+	const char *arg;
+	int key, status;
+
+	while ((key = options_next(parsed, &arg)) > 0) {
+		status = take_option(opt, key, arg);
+		if (status != STATUS_OK)
+			return status;
+	}
+	if (key == OPTIONS_STOP)
+		return parsed->status;
+	opt->paths = parsed->argv + optind;
+	opt->npaths = (size_t)(parsed->argc - optind);
+	return check(parsed, opt);
 }
 
 static int
 run(const struct command *command, int argc, char **argv)
 {
-	struct fifo_read_options opt = { .bytes = FLOW_NO_LIMIT };
+	struct fifo_read_options opt = {
+		.delimiter = '\n',
+		.quota = { .bytes = QUOTA_NONE, .records = QUOTA_NONE }
+	};
+	struct fifo_read fr = { .opt = &opt };
 	struct options parsed;
-	struct flow flow;
-	struct run run;
-	const char *arg;
-	int key;
+	int status;
 
 	options_init(&parsed, command, argc, argv, false);
-	while ((key = options_next(&parsed, &arg)) > 0) {
-		switch (key) {
-		case 'f':
-			opt.follow = true;
-			break;
-		case 'c':
-			if (parse_size(arg, &opt.bytes) == -1)
-				return options_bad_argument("number of bytes",
-				    arg);
-			break;
-		}
-	}
-	if (key == OPTIONS_STOP)
-		return parsed.status;
-	if (parsed.common.nonblock && opt.follow)
-		return options_usage("--nonblock does not wait: "
-		    "it excludes --follow");
-	if (optind != argc - 1)
-		return options_usage(optind == argc ? "no FIFO was given" :
-		    "more than one FIFO was given");
-
-	run_init(&run, &parsed, &flow, 1);
-	return run_whole(&run, open_ends(&flow, argv[optind], &opt,
-	    parsed.common.nonblock, &run.outcome) == 0, NULL);
+	status = parse(&parsed, &opt);
+	if (status == STATUS_OK && !parsed.stopped)
+		status = read_all(&fr, &parsed);
+	free(fr.flows);
+	free(fr.readers);
+	return status;
 }
 
 const struct command cmd_fifo_read = {
 	.name = "fifo-read",
-	.summary = "copy what arrives in a FIFO to standard output",
-	.usage = "[OPTION]... FIFO",
+	.summary = "copy what arrives in FIFOs to standard output",
+	.usage = "[OPTION]... FIFO...",
 	.options = options,
 	.run = run,
 };

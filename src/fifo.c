@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@
 #include "deadline.h"
 #include "fifo.h"
 #include "rendezvous.h"
+#include "signals.h"
 #include "trace.h"
 
 /*
@@ -24,9 +26,12 @@
  * end; leaving at once would kill it by SIGPIPE before it could write.
  */
 #define WRITER_GRACE_MS 50
+#define WRITER_GRACE_PARTS 10
 
 /* A name that goes while we hold the inode is IN_ATTRIB. */
-#define WATCH_EVENTS (IN_OPEN | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF)
+#define WATCH_PEER (IN_OPEN | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF)
+#define WATCH_DRAIN (IN_ACCESS | IN_MODIFY | IN_CLOSE)
+#define WATCH_NAME (IN_CREATE | IN_MOVED_TO | IN_ONLYDIR)
 
 /*
  * Pin what path names and see that it is a FIFO.  Returns an O_PATH
@@ -311,8 +316,13 @@ fifo_give_grace(const struct endpoint *ep)
 {
 	enum fifo_peer peer = fifo_probe_writer(ep);
 
-	if (peer == FIFO_WRITER || peer == FIFO_UNKNOWN)
-		endpoint_ready(ep, POLLIN, WRITER_GRACE_MS);
+	if (peer != FIFO_WRITER && peer != FIFO_UNKNOWN)
+		return;
+	/* In parts, so that on a busy machine it gets its turns, too. */
+	for (int i = 0; i < WRITER_GRACE_PARTS; i++)
+		if (endpoint_ready(ep, POLLIN,
+		    WRITER_GRACE_MS / WRITER_GRACE_PARTS) != 0)
+			break;
 }
 
 bool
@@ -322,31 +332,164 @@ fifo_is_gone(const struct endpoint *ep)
 }
 
 int
-fifo_watch(const struct endpoint *ep)
+fifo_watch(int watch_fd, const struct endpoint *ep, enum fifo_watch what)
 {
+	static const uint32_t masks[] = {
+		[FIFO_WATCH_PEER] = WATCH_PEER,
+		[FIFO_WATCH_DRAIN] = WATCH_DRAIN,
+	};
+	uint32_t mask = masks[what] | IN_MASK_ADD;
 	char path[ENDPOINT_PROC_PATH];
-	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), errnum;
+	int fd = watch_fd, errnum;
 
+	if (fd == -1)
+		fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (fd == -1)
 		return -1;
 	endpoint_proc_path(path, ep->fd);
-	if (inotify_add_watch(fd, path, WATCH_EVENTS) == -1 &&
+	if (inotify_add_watch(fd, path, mask) == -1 &&
 	    (errno != ENOENT || ep->path == NULL ||
-	    inotify_add_watch(fd, ep->path, WATCH_EVENTS) == -1)) {
+	    inotify_add_watch(fd, ep->path, mask) == -1)) {
 		errnum = errno;
-		close(fd);
+		if (fd != watch_fd)
+			close(fd);
 		errno = errnum;
 		return -1;
 	}
 	return fd;
 }
 
-void
+int
+fifo_watch_name(const char *path)
+{
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), result = -1, errnum;
+	const char *slash = strrchr(path, '/');
+	char *dir;
+
+	if (fd == -1)
+		return -1;
+	dir = slash == NULL ? strdup(".") : strndup(path,
+	    slash == path ? 1 : (size_t)(slash - path));
+	if (dir != NULL)
+		result = inotify_add_watch(fd, dir, WATCH_NAME);
+	errnum = errno;
+	free(dir);
+	if (result != -1)
+		return fd;
+	close(fd);
+	errno = errnum;
+	return -1;
+}
+
+bool
 fifo_watch_drain(int watch_fd)
 {
 	char events[4096]
 	    __attribute__((aligned(__alignof__(struct inotify_event))));
+	const struct inotify_event *event;
+	bool modified = false;
+	ssize_t n, at;
 
-	while (read(watch_fd, events, sizeof(events)) > 0)
-		continue;
+	while ((n = read(watch_fd, events, sizeof(events))) > 0)
+		for (at = 0; at < n;
+		    at += (ssize_t)(sizeof(*event) + event->len)) {
+			event = (const struct inotify_event *)(events + at);
+			if ((event->mask & (IN_MODIFY | IN_Q_OVERFLOW)) != 0)
+				modified = true;
+		}
+	return modified;
+}
+
+static int
+lock_fd(int fd, int command, short type)
+{
+	struct flock lock = {
+		.l_type = type, .l_whence = SEEK_SET, .l_len = 1
+	};
+
+	if (fcntl(fd, command, &lock) == 0)
+		return 0;
+	if (errno == EACCES)
+		errno = EAGAIN;
+	return -1;
+}
+
+int
+fifo_lock_writers(const struct endpoint *ep)
+{
+	return lock_fd(ep->fd, F_OFD_SETLK, F_WRLCK);
+}
+
+int
+fifo_wait_lock_writers(const struct endpoint *ep, int64_t until)
+{
+	int result, errnum;
+
+	if (signals_guard_begin(until) == -1)
+		return -1;
+	errno = EINTR;
+	result = signals_fatal() != 0 ? -1 :
+	    lock_fd(ep->fd, F_OFD_SETLKW, F_WRLCK);
+	errnum = errno;
+	signals_guard_end();
+	errno = errnum;
+	return result;
+}
+
+void
+fifo_unlock_writers(const struct endpoint *ep)
+{
+	lock_fd(ep->fd, F_OFD_SETLK, F_UNLCK);
+}
+
+/*
+ * flock(2) belongs to an open file description, and the one that is read
+ * changes with each reopening: so the lock has one of its own.
+ */
+static int
+try_lock_readers(int fd, const struct limits *limits, int64_t now)
+{
+	int result;
+
+	do {
+		result = flock(fd, LOCK_EX | LOCK_NB);
+	} while (result == -1 && errno == EINTR);
+	if (result == 0 || errno != EWOULDBLOCK || limits->nonblock)
+		return result;
+	if (signals_guard_begin(deadline_min(limits->deadline,
+	    now + LIMIT_LOOK_NS)) == -1)
+		return -1;
+	errno = EINTR;
+	result = signals_fatal() != 0 ? -1 : flock(fd, LOCK_EX);
+	signals_guard_end();
+	return result;
+}
+
+int
+fifo_lock_readers(const struct endpoint *ep, const struct limits *limits,
+    struct outcome *outcome)
+{
+	int fd = open_same_now(ep->fd, ep->dev, ep->ino, ep->path, O_RDONLY);
+	int64_t now;
+
+	if (fd == -1)
+		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SOURCE, errno,
+		    ep->name);
+	for (;;) {
+		now = deadline_now();
+		if (limit_check(limits, now, SIDE_SOURCE, ep->name,
+		    outcome) == -1)
+			break;
+		if (try_lock_readers(fd, limits, now) == 0) {
+			trace_event("%s: locked", trace_safe(ep->name));
+			return fd;
+		}
+		if (errno == EINTR)
+			continue;
+		outcome_set(outcome, errno == EWOULDBLOCK ? OUTCOME_LOCKED :
+		    OUTCOME_ERROR, SIDE_SOURCE, errno, ep->name);
+		break;
+	}
+	close(fd);
+	return -1;
 }

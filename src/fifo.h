@@ -101,14 +101,43 @@ bool	 fifo_path_is(const char *path, dev_t, ino_t);
 /* Whether the path that it was opened by names something else by now. */
 bool	 fifo_is_gone(const struct endpoint *);
 
-/*
- * A descriptor that poll(2) finds readable when somebody opens the FIFO or
- * its name changes; inotify(7).  Only for a FIFO whose read end we hold.
- * The caller closes it.  -1 with errno where that is not to be had.
- */
-int	 fifo_watch(const struct endpoint *);
+enum fifo_watch {
+	FIFO_WATCH_PEER,	/* somebody opens it, or its name changes */
+	FIFO_WATCH_DRAIN	/* somebody reads, writes or closes it */
+};
 
-/* Take in what the watch has to say. */
-void	 fifo_watch_drain(int watch_fd);
+/*
+ * A descriptor that poll(2) finds readable when that happens to a FIFO an
+ * end of which we hold; inotify(7).  watch_fd: one that shall tell of this,
+ * too, or -1.  The caller closes it.  -1 with errno where it is not to be
+ * had.
+ */
+int	 fifo_watch(int watch_fd, const struct endpoint *, enum fifo_watch);
+
+/* The same for something new under a name, also while nothing is there. */
+int	 fifo_watch_name(const char *path);
+
+/*
+ * Take in what the watch has to say.  Returns whether somebody may have
+ * written.
+ */
+bool	 fifo_watch_drain(int watch_fd);
+
+/*
+ * The lock of writers: an open file description lock, fcntl(2), on the first
+ * byte of a write end.  The second one waits until a deadline.  Return 0, or
+ * -1 with errno: EAGAIN when another process has it, EINTR.
+ */
+int	 fifo_lock_writers(const struct endpoint *);
+int	 fifo_wait_lock_writers(const struct endpoint *, int64_t until);
+void	 fifo_unlock_writers(const struct endpoint *);
+
+/*
+ * The lock of readers, flock(2), waiting for it as the limits say.  Returns
+ * a descriptor that has the lock until the caller closes it, or -1 with the
+ * outcome.
+ */
+int	 fifo_lock_readers(const struct endpoint *, const struct limits *,
+	    struct outcome *);
 
 #endif

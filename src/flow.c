@@ -19,8 +19,10 @@
 #include "compat.h"
 #include "deadline.h"
 #include "fifo.h"
+#include "framing.h"
 #include "flow.h"
 #include "limiter.h"
+#include "quota.h"
 #include "trace.h"
 #include "transport.h"
 
@@ -134,13 +136,22 @@ need_buffer(struct flow *flow, size_t size)
 	return flow->buffer == NULL ? -1 : 0;
 }
 
+static size_t
+ring_size(const struct flow *flow)
+{
+	size_t size = framing_size(flow);
+
+	return size != 0 ? size : flow->memory != 0 ? flow->memory :
+	    BUFFER_SIZE;
+}
+
 static int
 use_transport(struct flow *flow, const struct transport *transport)
 {
 	flow->transport = transport;
-	if (transport != &transport_copy || flow->buffer != NULL)
+	if (transport->push == NULL || flow->buffer != NULL)
 		return 0;
-	return need_buffer(flow, flow->memory > 0 ? flow->memory : BUFFER_SIZE);
+	return need_buffer(flow, ring_size(flow));
 }
 
 static void
@@ -246,6 +257,14 @@ flow_hold(struct flow *flow, const void *data, size_t n)
 }
 
 int
+flow_renew_source(struct flow *flow)
+{
+	assert(flow->state == FLOW_WAITING);
+	begin(flow);
+	return use_transport(flow, transport_choose(flow));
+}
+
+int
 flow_next_source(struct flow *flow)
 {
 	begin(flow);
@@ -261,6 +280,22 @@ stop_watching(struct flow *flow)
 	flow->watch_fd = -1;
 }
 
+/* Closing it takes the kernel long, so not where it is wanted again. */
+static bool
+keeps_watch(const struct flow *flow)
+{
+	return flow->source_gone != NULL || flow->keep;
+}
+
+enum flow_awaits
+flow_awaits(const struct flow *flow)
+{
+	if (flow->awaits != FLOW_AWAITS_NOTHING)
+		return flow->awaits;
+	return flow->state == FLOW_WAITING ? FLOW_AWAITS_WRITER :
+	    FLOW_AWAITS_NOTHING;
+}
+
 void
 flow_peer_came(struct flow *flow)
 {
@@ -268,7 +303,8 @@ flow_peer_came(struct flow *flow)
 		return;
 	flow->moved_at = deadline_now();
 	trace_event("%s: a writer has it open", trace_safe(flow->source.name));
-	stop_watching(flow);
+	if (!keeps_watch(flow))
+		stop_watching(flow);
 	flow_set_state(flow, FLOW_OPEN);
 }
 
@@ -317,6 +353,7 @@ bool
 flow_retry(struct flow *flow, uint64_t bytes)
 {
 	if (flow->runnable || flow->resume_at != 0 ||
+	    flow_awaits(flow) != FLOW_AWAITS_NOTHING ||
 	    flow->bytes_in - flow->retried_at < bytes)
 		return false;
 	flow->retried_at = flow->bytes_in;
@@ -356,9 +393,9 @@ consider_capacity(struct flow *flow)
 static void
 account(struct flow *flow, const struct move *move)
 {
-	if (move->in + move->out == 0)
+	if (move->in + move->out + move->dropped == 0)
 		return;
-	if (move->in > 0 && flow->transport == &transport_copy) {
+	if (move->in > 0 && flow->transport->push != NULL) {
 		flow->copied = true;
 		show(flow, move->in);
 	}
@@ -367,9 +404,10 @@ account(struct flow *flow, const struct move *move)
 		flow->discarded += move->out;
 	else
 		flow->bytes_out += move->out;
+	flow->discarded += move->dropped;
 	flow->moved_at = deadline_now();
 	flow->moved = true;
-	assert(flow->bytes_in ==
+	assert(flow->bytes_in + flow->bytes_added ==
 	    flow->bytes_out + flow_held(flow) + flow->discarded);
 	if (move->in > 0) {
 		flow_peer_came(flow);
@@ -392,7 +430,9 @@ discard_held(struct flow *flow)
 static enum flow_step
 over(struct flow *flow, enum flow_state state)
 {
-	stop_watching(flow);
+	if (flow->watch_fd != -1 && !keeps_watch(flow))
+		stop_watching(flow);
+	framing_stop(flow);
 	flow->ended_at = deadline_now();
 	flow_set_state(flow, state);
 	wake_trunk(flow);
@@ -525,12 +565,50 @@ lose_sink(struct flow *flow, bool failed, struct outcome *outcome)
 }
 
 static enum flow_step
+stay_blocked(struct flow *flow, enum side side)
+{
+	flow->wait_side = side;
+	flow->wait_sink_too = false;
+	flow->runnable = false;
+	flow->blocked_at = deadline_now();
+	return FLOW_BLOCKED;
+}
+
+/* --keep: what is in the pipe stays there for the next reader. */
+static enum flow_step
+await_reader(struct flow *flow)
+{
+	flow->sink_gone = false;
+	if (flow->awaits != FLOW_AWAITS_READER) {
+		flow->awaits = FLOW_AWAITS_READER;
+		flow->waiting_since = flow->look_at = deadline_now();
+	}
+	return stay_blocked(flow, SIDE_SINK);
+}
+
+void
+flow_reader_came(struct flow *flow)
+{
+	trace_event("%s: a reader has it open", trace_safe(flow->sink.name));
+	flow->awaits = FLOW_AWAITS_NOTHING;
+	flow->moved_at = deadline_now();
+	flow_wake(flow);
+}
+
+static enum flow_step
 sink_left(struct flow *flow, struct outcome *outcome)
 {
 	trace_event("%s: the reader left after %ju bytes",
 	    trace_safe(flow->sink.name), (uintmax_t)flow->bytes_out);
+	if (flow->drop) {		/* until the next record comes */
+		transport_drop_sink_left(flow);
+		return FLOW_MOVED;
+	}
+	if (flow->keep)
+		return await_reader(flow);
 	if (flow->sink_may_leave)
 		return lose_sink(flow, false, outcome);
+	outcome->drained = false;
 	outcome->bytes = flow->bytes_out;
 	outcome->standard = flow->sink.standard;
 	outcome_set(outcome, OUTCOME_PEER_LEFT, SIDE_SINK, EPIPE,
@@ -543,6 +621,9 @@ source_at_end(struct flow *flow, const char *how)
 {
 	trace_event("%s: %s after %ju bytes", trace_safe(flow->source.name),
 	    how, (uintmax_t)flow->bytes_in);
+	framing_end(flow);
+	if (flow->turn != NULL)
+		flow->in_record = false;
 	flow_set_state(flow, FLOW_DRAINING);
 	return FLOW_MOVED;
 }
@@ -590,7 +671,9 @@ move_failed(struct flow *flow, const struct move *move,
 			return source_at_end(flow, "end of file");
 		return sink_left(flow, outcome);
 	}
-	outcome_set(outcome, OUTCOME_ERROR, move->side, move->errnum,
+	outcome->bytes = flow->bytes_out;
+	outcome_set(outcome, move->errnum == EMSGSIZE && flow->atomic ?
+	    OUTCOME_TOO_LONG : OUTCOME_ERROR, move->side, move->errnum,
 	    move->side == SIDE_SINK ? flow->sink.name : flow->source.name);
 	return move->side == SIDE_SOURCE ? source_failed(flow, outcome) :
 	    lose_sink(flow, true, outcome);
@@ -642,11 +725,11 @@ blocked_now(struct flow *flow, enum side side, struct outcome *outcome)
 	flow->wait_side = side;
 	if (side == SIDE_SOURCE && flow->source_now)
 		return source_is_dry(flow, OUTCOME_WOULD_BLOCK, outcome);
-	if (side == SIDE_SOURCE || !flow->sink_now)
+	if (side == SIDE_SOURCE || side == SIDE_OTHERS || !flow->sink_now)
 		return FLOW_BLOCKED;
 	outcome->bytes = flow->bytes_out;
-	outcome_set(outcome, OUTCOME_WOULD_BLOCK, SIDE_SINK, EAGAIN,
-	    flow->sink.name);
+	outcome_set(outcome, side == SIDE_LOCK ? OUTCOME_LOCKED :
+	    OUTCOME_WOULD_BLOCK, SIDE_SINK, EAGAIN, flow->sink.name);
 	return lose_sink(flow, true, outcome);
 }
 
@@ -657,7 +740,7 @@ blocked_now(struct flow *flow, enum side side, struct outcome *outcome)
 static bool
 is_stuck(const struct flow *flow)
 {
-	return flow->dry >= DRY_TRIES && flow->transport != &transport_copy &&
+	return flow->dry >= DRY_TRIES && flow->transport->push == NULL &&
 	    source_is_ready(flow) && sink_is_ready(flow);
 }
 
@@ -683,7 +766,8 @@ static enum flow_step
 sink_is_gone(struct flow *flow, struct outcome *outcome)
 {
 	if (flow->state == FLOW_OPEN && flow_held(flow) == 0 &&
-	    !flow->sink_may_leave && !flow->had_grace && flow->trunk == NULL) {
+	    !flow->sink_may_leave && !flow->keep && !flow->drop &&
+	    !flow->had_grace && flow->trunk == NULL) {
 		flow->had_grace = true;
 		if (endpoint_ready(&flow->source, POLLIN, EOF_GRACE_MS) != 0)
 			return FLOW_MOVED;
@@ -729,7 +813,7 @@ blocked(struct flow *flow, enum side side, struct outcome *outcome)
 	guess_side(flow, side);
 	/* A sink that is held back is not waited for. */
 	flow->wait_sink_too = flow->ahead && flow->resume_at == 0;
-	if (side != SIDE_OTHERS && is_stuck(flow))
+	if (side != SIDE_OTHERS && side != SIDE_LOCK && is_stuck(flow))
 		return refused(flow, "always blocked", outcome);
 	if (flow->source_now || flow->sink_now)
 		step = blocked_now(flow, side, outcome);
@@ -755,6 +839,26 @@ take_tokens(const struct flow *flow, size_t bytes)
 		limiter_take(flow->limiter, bytes);
 }
 
+/* Take at most max bytes, and no more than the quota allows. */
+static enum move_result
+pull_some(struct flow *flow, size_t max, struct move *move)
+{
+	enum move_result result = MOVE_SOME;
+
+	/* The delimiter of a last record that has none must have room. */
+	if (flow->turn != NULL)
+		max = MIN(max, buffer_room(flow->buffer) - 1);
+	if (flow->quota != NULL)
+		result = quota_allow(flow, &max, move);
+	if (result != MOVE_SOME || max == 0)
+		return result;
+	result = flow->transport->pull(flow, max, move);
+	account(flow, move);
+	if (flow->quota != NULL)
+		quota_took(flow, move->in);
+	return result;
+}
+
 static enum flow_step
 pull(struct flow *flow, struct outcome *outcome)
 {
@@ -763,8 +867,10 @@ pull(struct flow *flow, struct outcome *outcome)
 	struct move move = { 0 };
 	enum move_result result;
 
-	if (left == 0)
+	if (left == 0 || quota_is_used(flow))
 		return source_at_end(flow, "limit reached");
+	if (flow->source.fd == -1)	/* its name is not there yet */
+		return blocked(flow, SIDE_SOURCE, outcome);
 	/* A large ring is not filled at a stretch while its sink waits. */
 	if (flow->memory > 0)
 		max = MIN(max, BUFFER_SIZE);
@@ -772,8 +878,7 @@ pull(struct flow *flow, struct outcome *outcome)
 		max = MIN(max, allowance(flow));
 	if (max == 0)
 		return held_back(flow, outcome);
-	result = flow->transport->pull(flow, max, &move);
-	account(flow, &move);
+	result = pull_some(flow, max, &move);
 	if (flow->memory == 0)
 		take_tokens(flow, move.in);
 	switch (result) {
@@ -796,6 +901,58 @@ pull(struct flow *flow, struct outcome *outcome)
 	return move_failed(flow, &move, outcome);
 }
 
+/* All is written, and the last reader left without reading all. */
+static enum flow_step
+left_unread(struct flow *flow, struct outcome *outcome)
+{
+	if (flow->keep)
+		return await_reader(flow);
+	outcome->drained = true;
+	outcome->bytes = flow->bytes_out;
+	outcome->unread = (uint64_t)flow->unread.unread;
+	outcome_set(outcome, flow->unread.others ? OUTCOME_UNCONFIRMED :
+	    OUTCOME_PEER_LEFT, SIDE_SINK, EPIPE, flow->sink.name);
+	return lose_sink(flow, true, outcome);
+}
+
+/*
+ * --drain, and --keep at its end: wait until readers have taken everything.
+ * The watch comes before the first look, so that nobody's write is missed.
+ */
+static enum flow_step
+settle(struct flow *flow, struct outcome *outcome)
+{
+	int fd, state = DRAIN_SAME;
+
+	if (!flow->drains) {
+		flow->drains = true;
+		fd = fifo_watch(flow->watch_fd, &flow->sink, FIFO_WATCH_DRAIN);
+		if (fd != -1) {
+			flow->watch_fd = fd;
+			fifo_watch_drain(fd);
+		}
+		state = drain_begin(&flow->unread, &flow->sink,
+		    flow->bytes_out) == -1 ? -1 : DRAIN_SAME;
+		trace_event("%s: all is written, %d bytes are unread",
+		    trace_safe(flow->sink.name), flow->unread.unread);
+	}
+	if (state != -1)
+		state = drain_look(&flow->unread, &flow->sink);
+	if (state == -1) {
+		outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
+		    flow->sink.name);
+		return lose_sink(flow, true, outcome);
+	}
+	if (state == DRAIN_DONE)
+		return over(flow, FLOW_CLOSED);
+	if (state == DRAIN_LESS)
+		flow->moved_at = deadline_now();
+	if ((endpoint_ready(&flow->sink, 0, 0) & POLLERR) != 0)
+		return left_unread(flow, outcome);
+	flow->awaits = FLOW_AWAITS_DRAIN;
+	return stay_blocked(flow, SIDE_SINK);
+}
+
 /* The source ended and nothing is held: is there another one? */
 static enum flow_step
 next_or_over(struct flow *flow, struct outcome *outcome)
@@ -806,12 +963,17 @@ next_or_over(struct flow *flow, struct outcome *outcome)
 		*outcome = flow->late;
 		return FLOW_FAILED;
 	}
-	if (flow->source_ended != NULL && flow->bytes_in < flow->limit)
+	if (flow->drains)
+		return settle(flow, outcome);
+	if (flow->source_ended != NULL && flow->bytes_in < flow->limit &&
+	    !quota_is_used(flow))
 		more = flow->source_ended(flow, outcome);
 	if (more == -1)
 		return FLOW_FAILED;
 	if (more == 1)
 		return FLOW_MOVED;
+	if (flow->drain || flow->keep)
+		return settle(flow, outcome);
 	return over(flow, FLOW_CLOSED);
 }
 
@@ -843,7 +1005,7 @@ push(struct flow *flow, struct outcome *outcome)
 		return FLOW_MOVED;
 	case MOVE_BLOCKED:
 		return flow->ahead ? FLOW_BLOCKED :
-		    blocked(flow, SIDE_SINK, outcome);
+		    blocked(flow, move.side, outcome);
 	case MOVE_END:		/* a record that is not complete */
 		flow->ahead = false;
 		return FLOW_BLOCKED;
@@ -887,6 +1049,7 @@ flow_finish(struct flow *flow)
 	stop_watching(flow);
 	endpoint_finish(&flow->source);
 	result = endpoint_finish(&flow->sink);
+	peek_close(&flow->peek);
 	for (size_t i = 0; i < flow->nbranches; i++)
 		branch_close(&flow->branches[i]);
 	free(flow->branches);

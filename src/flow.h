@@ -8,7 +8,7 @@
  *	        BROKEN  <- OPEN, DRAINING, WAITING
  *
  * Bytes are counted here and nowhere else.  At every moment
- * bytes_in == bytes_out + held + discarded.
+ * bytes_in + bytes_added == bytes_out + held + discarded.
  *
  * With memory, what the sink does not take goes to a ring of that size, and
  * the source is read until that is full: the two sides run independently.
@@ -24,8 +24,10 @@
 
 #include <sys/uio.h>
 
+#include "drain.h"
 #include "endpoint.h"
 #include "limit.h"
+#include "peek.h"
 #include "status.h"
 
 enum flow_state {
@@ -36,12 +38,23 @@ enum flow_state {
 	FLOW_BROKEN		/* the sink takes no more */
 };
 
+/* What it waits for that poll(2) cannot tell. */
+enum flow_awaits {
+	FLOW_AWAITS_NOTHING,
+	FLOW_AWAITS_WRITER,	/* the first, or the next one */
+	FLOW_AWAITS_READER,	/* the next one */
+	FLOW_AWAITS_DRAIN	/* that readers take everything out */
+};
+
 #define FLOW_NO_LIMIT	UINT64_MAX
 
 struct branch;
 struct buffer;
+struct fifo_owner;
+struct quota;
 struct limiter;
 struct transport;
+struct turn;
 
 struct flow {
 	/* Set up by the command, before flow_start(). */
@@ -55,6 +68,15 @@ struct flow {
 	bool		 source_now;	/* an empty source is at its end: -n */
 	bool		 sink_now;	/* a full sink is an outcome: -n */
 	bool		 whole_records;	/* one write(2) for each record */
+	bool		 atomic;	/* no record longer than PIPE_BUF */
+	bool		 lock;		/* each under the lock of writers */
+	bool		 drop;		/* those that cannot be taken now */
+	const struct fifo_owner *sink_owner; /* when it is opened anew */
+	bool		 keep;		/* the sink waits for next readers */
+	bool		 drain;		/* it is done when all is read */
+	struct turn	*turn;		/* shared: records take turns */
+	struct quota	*quota;		/* shared: what may be taken */
+	bool		 counts_records; /* the quota is not in bytes only */
 	unsigned char	 delimiter;	/* of these records */
 	bool		 sink_may_leave; /* its leaving is no failure */
 	/*
@@ -63,6 +85,13 @@ struct flow {
 	 * and return 1; 0 when there is no more; -1 with the outcome.
 	 */
 	int		(*source_ended)(struct flow *, struct outcome *);
+	/*
+	 * Where this is set, a FIFO whose name stands for something else by
+	 * now, or for nothing, is told here while nobody writes to it.
+	 * Returns 1 when flow->source is another one, 0 to wait for one, or
+	 * -1 with the outcome.
+	 */
+	int		(*source_gone)(struct flow *, struct outcome *);
 	/*
 	 * Where this is set, a source that cannot be read is told here and
 	 * taken as ended.
@@ -102,6 +131,17 @@ struct flow {
 	bool		 sink_dropped;	/* bytes go to the branches only */
 	uint64_t	 skipped;	/* bytes that we missed, as a tap */
 	uint64_t	 chunks_skipped; /* in so many pieces */
+	enum flow_awaits awaits;	/* of the sink */
+	struct drain	 unread;	/* once all is written */
+	bool		 drains;	/* since then */
+	bool		 mid_record;	/* the sink has a part of one */
+	bool		 locked;	/* and we have its lock */
+	bool		 skips_record;	/* the rest is dropped */
+	uint64_t	 records_dropped;
+	bool		 in_record;	/* a part of one was taken */
+	bool		 bytewise;	/* nothing can be seen before */
+	size_t		 cleared;	/* bytes seen that may be taken */
+	struct peek	 peek;
 	bool		 copied;	/* some bytes went through memory */
 	bool		 raised, raised_more;	/* the capacities */
 	bool		 runnable;	/* worth a step; flow_wake() sets it */
@@ -122,6 +162,7 @@ struct flow {
 	int64_t		 moved_at;	/* the last byte or peer */
 	int64_t		 ended_at;
 	uint64_t	 bytes_in, bytes_out, discarded;
+	uint64_t	 bytes_added;	/* delimiters that were missing */
 	uint64_t	 source_start;	/* bytes_in when this source began */
 	uint64_t	 retried_at;	/* bytes_in then, flow_retry() */
 	int64_t		 blocked_at;	/* unless runnable */
@@ -182,8 +223,15 @@ void	 flow_end_tap(struct flow *);
 /* Move what can be moved now, once. */
 enum flow_step	 flow_step(struct flow *, struct outcome *);
 
-/* A writer has come. */
+/* A writer has come, or a reader. */
 void	 flow_peer_came(struct flow *);
+void	 flow_reader_came(struct flow *);
+
+/* What a flow that is blocked waits for. */
+enum flow_awaits flow_awaits(const struct flow *);
+
+/* While it waits for a writer: the source is another FIFO now. */
+int	 flow_renew_source(struct flow *);
 
 /*
  * Make a blocked flow runnable once more if it has moved so many bytes since

@@ -67,9 +67,10 @@ add_specs(struct options *options, const struct option_spec *spec, size_t *n)
 		has_arg = spec->arg == NULL ? no_argument :
 		    spec->arg[0] == '[' ? optional_argument :
 		    required_argument;
-		options->longs[(*n)++] = (struct option){
-			spec->name, has_arg, NULL, spec->key
-		};
+		if (spec->name != NULL)
+			options->longs[(*n)++] = (struct option){
+				spec->name, has_arg, NULL, spec->key
+			};
 		if (spec->key >= OPTION_LONG)
 			continue;
 		*shorts++ = (char)spec->key;
@@ -297,6 +298,10 @@ print_specs(const struct command *command, const struct option_spec *spec)
 	for (; spec->key != 0; spec++) {
 		if (is_overridden(command, spec))
 			continue;
+		if (spec->name == NULL) {
+			printf("  -%c  %-26s %s\n", spec->key, "", spec->help);
+			continue;
+		}
 		if (spec->arg == NULL)
 			strlcpy(left, spec->name, sizeof(left));
 		else if (spec->arg[0] == '[')

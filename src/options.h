@@ -15,7 +15,7 @@ struct command;
 /* A row of a command's table; a table ends with a row of zeroes. */
 struct option_spec {
 	int		 key;	/* its letter, or above OPTION_LONG */
-	const char	*name;
+	const char	*name;	/* NULL: a letter only, without arg */
 	const char	*arg;	/* NULL: none; "[X]": may be left out */
 	const char	*help;	/* one line for --help */
 };

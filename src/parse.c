@@ -5,7 +5,9 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <grp.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <vis.h>
@@ -130,6 +132,52 @@ parse_duration(const char *text, int64_t *timeout_ns)
 	*timeout_ns = (int64_t)number;
 	if ((long double)*timeout_ns < number)
 		*timeout_ns += 1;
+	return 0;
+}
+
+/* strtonum(3) alone would take blanks and signs. */
+int
+parse_number(const char *text, long long max, long long *number)
+{
+	const char *error;
+	long long value;
+
+	if (!isdigit((unsigned char)*text))
+		return fail(EINVAL);
+	value = strtonum(text, 0, max, &error);
+	if (error != NULL)
+		return -1;
+	*number = value;
+	return 0;
+}
+
+int
+parse_user(const char *text, uid_t *uid)
+{
+	const struct passwd *pw = getpwnam(text);
+	long long id;
+
+	if (pw != NULL)
+		*uid = pw->pw_uid;
+	else if (parse_number(text, UINT32_MAX - 1, &id) == 0)
+		*uid = (uid_t)id;
+	else
+		return fail(EINVAL);
+	return 0;
+}
+
+int
+parse_group(const char *text, gid_t *gid)
+{
+	const struct group *gr = getgrnam(text);
+	long long id;
+
+	if (gr != NULL)
+		*gid = gr->gr_gid;
+	else if (parse_number(text, UINT32_MAX - 1, &id) == 0)
+		*gid = (gid_t)id;
+	else
+		return fail(EINVAL);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /*
  * Decimal digits, then nothing, B, or one of k K M m G g T t with optional
@@ -28,6 +29,13 @@ int	 parse_capacity(const char *text, size_t *bytes);
  * up; 0 means no limit.
  */
 int	 parse_duration(const char *text, int64_t *timeout_ns);
+
+/* A plain decimal number from 0 to max. */
+int	 parse_number(const char *text, long long max, long long *number);
+
+/* A user or a group: a name, or a number; getpwnam(3), getgrnam(3). */
+int	 parse_user(const char *text, uid_t *uid);
+int	 parse_group(const char *text, gid_t *gid);
 
 /* One byte, or one escape as vis(3) writes it: \n, \t, \0, \033. */
 int	 parse_delimiter(const char *text, unsigned char *delimiter);

@@ -4,6 +4,7 @@
 #ifndef RECORD_H
 #define RECORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/uio.h>
 
@@ -12,5 +13,11 @@
  * no delimiter is there.
  */
 size_t	 record_length(const struct iovec *, int n, unsigned char delimiter);
+
+/* The same for as many records as are there, to the last delimiter. */
+size_t	 record_last(const struct iovec *, int n, unsigned char delimiter);
+
+/* Whether the last byte is a delimiter; not of nothing. */
+bool	 record_ends(const struct iovec *, int n, unsigned char delimiter);
 
 #endif

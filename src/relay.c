@@ -17,9 +17,12 @@
 #include "compat.h"
 #include "deadline.h"
 #include "fifo.h"
+#include "framing.h"
+#include "quota.h"
 #include "relay.h"
 #include "signals.h"
 #include "trace.h"
+#include "waiting.h"
 
 /*
  * A ppoll(2) that finds a descriptor ready delivers no signal, and a loop
@@ -27,10 +30,6 @@
  * look then after the flows that wait.
  */
 #define SIGNAL_TURNS 16
-
-/* Looks in an idle time-out where inotify(7) is not to be had. */
-#define IDLE_LOOKS	4
-#define LOOK_LEAST_NS	(50 * NS_PER_MS)
 
 /*
  * A flow that ran dry after so many bytes lets the peers work for a moment
@@ -49,6 +48,12 @@
  * arrive.
  */
 #define TAP_GRACE_NS		(100 * NS_PER_MS)
+
+/*
+ * How often a lock is tried while other flows of the run go on; a flow that
+ * is alone waits inside fcntl(2).
+ */
+#define LOCK_LOOK_NS	(20 * NS_PER_MS)
 
 enum slot {
 	SLOT_SOURCE,
@@ -93,7 +98,8 @@ wants_source(const struct flow *flow)
 static bool
 wants_sink(const struct flow *flow)
 {
-	return flow_waits_for(flow, SIDE_SINK);
+	return flow_waits_for(flow, SIDE_SINK) &&
+	    flow->awaits == FLOW_AWAITS_NOTHING;
 }
 
 /* The state of a flow as interest in its descriptors. */
@@ -104,6 +110,13 @@ fill_slots(const struct flow *flow, struct pollfd *slots)
 		slots[i] = (struct pollfd){ .fd = -1 };
 	if (flow_is_over(flow) || flow->runnable)
 		return;
+	/* Its end of file is not news while nobody reads. */
+	if (flow->awaits == FLOW_AWAITS_READER) {
+		slots[SLOT_WATCH] = (struct pollfd){
+			.fd = flow->watch_fd, .events = POLLIN
+		};
+		return;
+	}
 	/* An unwanted source would report POLLHUP for ever: only once. */
 	if (wants_source(flow))
 		slots[SLOT_SOURCE] = (struct pollfd){
@@ -119,32 +132,10 @@ fill_slots(const struct flow *flow, struct pollfd *slots)
 		};
 	else if (flow->sink.kind == ENDPOINT_PIPE && !flow->sink_gone)
 		slots[SLOT_SINK].fd = flow->sink.fd;
-	if (flow->state == FLOW_WAITING)
+	if (flow_awaits(flow) != FLOW_AWAITS_NOTHING)
 		slots[SLOT_WATCH] = (struct pollfd){
 			.fd = flow->watch_fd, .events = POLLIN
 		};
-}
-
-static int
-give_up_source(struct relay *relay, struct flow *flow, enum outcome_why why)
-{
-	outcome_set(relay->outcome, why, SIDE_SOURCE, 0, flow->source.name);
-	return flow_source_failed(flow, relay->outcome);
-}
-
-static int
-look_at_waiting(struct relay *relay, struct flow *flow)
-{
-	enum fifo_peer peer = fifo_probe_writer(&flow->source);
-
-	if (peer == FIFO_WRITER || peer == FIFO_DATA) {
-		flow_peer_came(flow);
-		flow_wake(flow);
-		return 0;
-	}
-	if (fifo_is_gone(&flow->source))
-		return give_up_source(relay, flow, OUTCOME_REMOVED);
-	return 0;
 }
 
 static int
@@ -162,63 +153,8 @@ read_slots(struct relay *relay, struct flow *flow, const struct pollfd *slots)
 		flow->sink_gone = true;
 	if (source != 0 || sink != 0)
 		flow_wake(flow);
-	if (slots[SLOT_WATCH].revents != 0) {
-		fifo_watch_drain(flow->watch_fd);
-		if (flow->state == FLOW_WAITING)
-			return look_at_waiting(relay, flow);
-	}
-	return 0;
-}
-
-/*
- * Where the arrival of a writer itself counts, for --idle-timeout, inotify(7)
- * tells of it; but closing that takes the kernel 10 to 20 ms, which nobody
- * else shall pay.  Where it is not to be had, look more often.
- */
-static int64_t
-look_interval(struct relay *relay, struct flow *flow)
-{
-	int64_t idle = relay->limits->idle_timeout;
-
-	if (idle == 0)
-		return LIMIT_LOOK_NS;
-	if (flow->watch_fd == -1 && !flow->watch_failed) {
-		flow->watch_fd = fifo_watch(&flow->source);
-		flow->watch_failed = flow->watch_fd == -1;
-		flow->look_at = relay->now;	/* what came before */
-	}
-	if (flow->watch_fd != -1 || idle > LIMIT_LOOK_NS * IDLE_LOOKS)
-		return LIMIT_LOOK_NS;
-	return idle / IDLE_LOOKS > LOOK_LEAST_NS ? idle / IDLE_LOOKS :
-	    LOOK_LEAST_NS;
-}
-
-/*
- * A waiting flow: whether there is a writer, poll(2) cannot tell, so look
- * now and then, and when the time is up.
- */
-static int
-check_waiting(struct relay *relay, struct flow *flow, int64_t *next)
-{
-	int64_t by = deadline_after(flow->waiting_since,
-	    relay->limits->open_timeout);
-	int64_t interval;
-
-	if (flow->state != FLOW_WAITING || flow->runnable)
-		return 0;
-	interval = look_interval(relay, flow);
-	flow->look_at = deadline_min(flow->look_at, relay->now + interval);
-	if (relay->now >= flow->look_at || relay->now >= by) {
-		if (look_at_waiting(relay, flow) == -1)
-			return -1;
-		if (flow->state != FLOW_WAITING)
-			return 0;
-		flow->look_at = relay->now + interval;
-	}
-	if (relay->now >= by)
-		return give_up_source(relay, flow, OUTCOME_OPEN_TIMEOUT);
-	*next = deadline_min(*next, deadline_min(by, flow->look_at));
-	return 0;
+	return slots[SLOT_WATCH].revents == 0 ? 0 :
+	    waiting_event(flow, relay->outcome);
 }
 
 /* A flow that its limiter holds back goes on by itself. */
@@ -261,6 +197,26 @@ flow_last_event(const struct relay *relay, const struct flow *flow)
 	return flow_is_over(flow) ? flow->ended_at : flow->moved_at;
 }
 
+/*
+ * Whether it matters for --idle-timeout when this flow last moved: not while
+ * it waits for a peer, or for another flow that may.
+ */
+static bool
+counts_as_idle(const struct flow *flow)
+{
+	const struct flow *trunk = flow->trunk;
+
+	if (flow_is_over(flow))
+		return true;
+	if (flow_awaits(flow) == FLOW_AWAITS_WRITER ||
+	    flow_awaits(flow) == FLOW_AWAITS_READER)
+		return false;
+	if (!flow->runnable && flow->wait_side == SIDE_OTHERS)
+		return false;
+	return trunk == NULL || flow->wait_side != SIDE_SOURCE ||
+	    trunk->runnable || trunk->wait_side != SIDE_OTHERS;
+}
+
 /* The nearest deadline, or -1 when one has passed. */
 static int
 check_deadlines(struct relay *relay, int64_t *next)
@@ -276,9 +232,10 @@ check_deadlines(struct relay *relay, int64_t *next)
 		*next = deadline_min(*next, relay->tick_at);
 	}
 	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++) {
-		if (check_waiting(relay, flow, next) == -1)
+		if (waiting_check(flow, limits, relay->now, next,
+		    relay->outcome) == -1)
 			return -1;
-		if (flow->state != FLOW_WAITING)
+		if (counts_as_idle(flow))
 			moved_at = MAX(moved_at, flow_last_event(relay, flow));
 		resume(relay, flow, next);
 		look_for_reader(relay, flow, next);
@@ -304,13 +261,52 @@ trace_slots(const struct flow *flow, const struct pollfd *slots)
 	    (unsigned int)slots[SLOT_WATCH].revents);
 }
 
+/* A flow that waits for the lock of its sink, and whether it is alone. */
+static struct flow *
+lock_waiter(const struct relay *relay, bool *alone)
+{
+	struct flow *flow, *waiter = NULL;
+	size_t going = 0;
+
+	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++) {
+		if (flow_is_over(flow))
+			continue;
+		going++;
+		if (!flow->runnable && flow->wait_side == SIDE_LOCK)
+			waiter = flow;
+	}
+	*alone = going == 1;
+	return waiter;
+}
+
+/* Nothing else is to be done: wait inside fcntl(2). */
+static int
+wait_for_lock(struct relay *relay, struct flow *flow, int64_t until)
+{
+	until = deadline_min(until, relay->now + LIMIT_LOOK_NS);
+	if (fifo_wait_lock_writers(&flow->sink, until) == 0) {
+		flow->locked = true;
+		flow_wake(flow);
+	} else if (errno != EINTR)
+		return outcome_set(relay->outcome, OUTCOME_ERROR, SIDE_SINK,
+		    errno, flow->sink.name);
+	relay->now = deadline_now();
+	return 0;
+}
+
 static int
 wait_for_events(struct relay *relay, int64_t until)
 {
+	struct flow *flow, *waiter;
 	struct timespec ts;
-	struct flow *flow;
+	bool alone;
 	int n;
 
+	waiter = lock_waiter(relay, &alone);
+	if (waiter != NULL && alone && !signals_arrived())
+		return wait_for_lock(relay, waiter, until);
+	if (waiter != NULL)
+		until = deadline_min(until, relay->now + LOCK_LOOK_NS);
 	for (size_t i = 0; i < relay->nflows; i++)
 		fill_slots(&relay->flows[i], relay->slots + i * SLOTS);
 	if (signals_arrived())
@@ -321,6 +317,8 @@ wait_for_events(struct relay *relay, int64_t until)
 		return outcome_set(relay->outcome, OUTCOME_ERROR, SIDE_NONE,
 		    errno, NULL);
 	relay->now = deadline_now();
+	if (waiter != NULL)
+		flow_wake(waiter);
 	for (size_t i = 0; n > 0 && i < relay->nflows; i++) {
 		flow = &relay->flows[i];
 		trace_slots(flow, relay->slots + i * SLOTS);
@@ -430,6 +428,23 @@ taps_go_on(struct relay *relay, int64_t *until)
 	return false;
 }
 
+/* What the others did may end a wait: for a turn, or of a source. */
+static void
+wake_for_others(struct relay *relay)
+{
+	struct flow *flow;
+
+	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++) {
+		if (flow_is_over(flow) || flow->runnable)
+			continue;
+		if (flow->turn != NULL && flow->wait_side == SIDE_OTHERS &&
+		    flow->turn->owner == NULL)
+			flow_wake(flow);
+		if (flow->state != FLOW_DRAINING && quota_is_used(flow))
+			flow_wake(flow);
+	}
+}
+
 static int
 run(struct relay *relay)
 {
@@ -439,6 +454,7 @@ run(struct relay *relay)
 	for (;;) {
 		if (check_limits(relay) == -1 || step_all(relay) == -1)
 			return -1;
+		wake_for_others(relay);
 		relay->now = deadline_now();
 		if (check_deadlines(relay, &until) == -1)
 			return -1;

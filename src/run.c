@@ -117,6 +117,35 @@ duration(const char *text)
 	return buffer;
 }
 
+static const char *
+plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/*
+ * For a writer: how much its sink has accepted, to end a message that says
+ * why that was not all.
+ */
+static const char *
+accepted(const struct run *run, const struct outcome *outcome)
+{
+	static char text[64];
+	const struct flow *flow, *end = run->flows + run->nflows;
+
+	if (!run->tells_accepted)
+		return "";
+	for (flow = run->flows; flow + 1 < end; flow++)
+		if (outcome->name == flow->sink.name || run->nflows == 1)
+			break;
+	if (flow->bytes_out == 0 || (outcome->name == NULL &&
+	    run->nflows > 1))
+		return "";
+	snprintf(text, sizeof(text), ", after %" PRIu64 " byte%s",
+	    flow->bytes_out, plural(flow->bytes_out));
+	return text;
+}
+
 /* Of a sink that broke: our own standard output, or a peer's end? */
 static int
 explain_broken(const struct outcome *outcome)
@@ -129,9 +158,14 @@ explain_broken(const struct outcome *outcome)
 		warnx("%s: %s", trace_safe(outcome->name), strerror(EPIPE));
 		return STATUS_ERROR;
 	}
-	warnx("%s: the reader left after %" PRIu64 " byte%s",
-	    trace_safe(outcome->name), outcome->bytes,
-	    outcome->bytes == 1 ? "" : "s");
+	if (outcome->drained)
+		warnx("%s: the reader left with %" PRIu64 " of %" PRIu64
+		    " byte%s unread", trace_safe(outcome->name),
+		    outcome->unread, outcome->bytes, plural(outcome->bytes));
+	else
+		warnx("%s: the reader left after %" PRIu64 " byte%s",
+		    trace_safe(outcome->name), outcome->bytes,
+		    plural(outcome->bytes));
 	return STATUS_PEER_LEFT;
 }
 
@@ -152,8 +186,9 @@ explain(const struct run *run, const struct outcome *outcome)
 	case OUTCOME_PEER_LEFT:
 		return explain_broken(outcome);
 	case OUTCOME_ERROR:
-		warnx("%s%s%s", name, *name == '\0' ? "" : ": ",
-		    strerror(outcome->errnum));
+		warnx("%s%s%s%s", name, *name == '\0' ? "" : ": ",
+		    strerror(outcome->errnum), outcome->side == SIDE_SINK ?
+		    accepted(run, outcome) : "");
 		break;
 	case OUTCOME_NO_PEER:
 		warnx("%s: no %s", name, peer);
@@ -164,7 +199,7 @@ explain(const struct run *run, const struct outcome *outcome)
 			    name);
 		else
 			warnx("%s: full after %" PRIu64 " byte%s", name,
-			    outcome->bytes, outcome->bytes == 1 ? "" : "s");
+			    outcome->bytes, plural(outcome->bytes));
 		break;
 	case OUTCOME_NOT_FIFO:
 		warnx("%s: not a FIFO", name);
@@ -174,29 +209,37 @@ explain(const struct run *run, const struct outcome *outcome)
 		    trace_safe(run->owner));
 		break;
 	case OUTCOME_LOCKED:
-		warnx("%s: locked by another process", name);
+		warnx("%s: locked by another process%s", name,
+		    outcome->side == SIDE_SINK ? accepted(run, outcome) : "");
 		break;
 	case OUTCOME_TOO_LONG:
-		warnx("%s: a record is longer than %d bytes, which cannot be "
-		    "written atomically", name, PIPE_BUF);
+		warnx("%s: a record longer than %d bytes cannot be atomic%s",
+		    name, PIPE_BUF, accepted(run, outcome));
+		break;
+	case OUTCOME_UNCONFIRMED:
+		warnx("%s: cannot confirm that all was read: others write to "
+		    "it, too%s", name, accepted(run, outcome));
 		break;
 	case OUTCOME_SAME_FILE:
 		warnx("%s: input file is output file", name);
 		break;
 	case OUTCOME_REMOVED:
-		warnx("%s: removed while waiting for a %s", name, peer);
+		warnx("%s: removed while waiting for a %s%s", name, peer,
+		    accepted(run, outcome));
 		break;
 	case OUTCOME_OPEN_TIMEOUT:
-		warnx("%s: no %s within %s", name, peer,
-		    duration(common->open_timeout_text));
+		warnx("%s: no %s within %s%s", name, peer,
+		    duration(common->open_timeout_text),
+		    accepted(run, outcome));
 		break;
 	case OUTCOME_IDLE_TIMEOUT:
-		warnx("nothing moved for %s (--idle-timeout)",
-		    duration(common->idle_timeout_text));
+		warnx("nothing moved for %s (--idle-timeout)%s",
+		    duration(common->idle_timeout_text),
+		    accepted(run, outcome));
 		break;
 	case OUTCOME_TOTAL_TIMEOUT:
-		warnx("not done within %s (--timeout)",
-		    duration(common->timeout_text));
+		warnx("not done within %s (--timeout)%s",
+		    duration(common->timeout_text), accepted(run, outcome));
 		break;
 	}
 	return status_from_outcome(outcome);

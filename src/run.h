@@ -23,6 +23,8 @@ struct run {
 	size_t				 nflows;
 	int64_t				 started_at;
 	const char			*owner;	/* --require-owner, as said */
+	bool				 tells_accepted; /* how much went, when
+							    it was not all */
 	struct outcome			 outcome;
 };
 

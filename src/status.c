@@ -45,6 +45,7 @@ status_from_outcome(const struct outcome *outcome)
 		return STATUS_SIGNAL + outcome->signo;
 	case OUTCOME_ERROR:
 	case OUTCOME_FOREIGN:
+	case OUTCOME_UNCONFIRMED:
 	case OUTCOME_SAME_FILE:
 	case OUTCOME_REMOVED:
 		break;

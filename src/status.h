@@ -34,6 +34,7 @@ enum outcome_why {
 	OUTCOME_NOT_FIFO,
 	OUTCOME_FOREIGN,		/* not the required owner's */
 	OUTCOME_LOCKED,			/* by another process */
+	OUTCOME_UNCONFIRMED,		/* whether it was read: -D */
 	OUTCOME_TOO_LONG,		/* a record, to be atomic */
 	OUTCOME_SAME_FILE,		/* input and output are one */
 	OUTCOME_REMOVED,		/* the name vanished while waiting */
@@ -48,6 +49,7 @@ enum side {
 	SIDE_SOURCE,
 	SIDE_SINK,
 	SIDE_OTHERS,		/* other flows of the same run */
+	SIDE_LOCK,		/* another process has the sink's lock */
 	SIDE_COUNT
 };
 
@@ -64,6 +66,9 @@ struct outcome {
 	uint64_t		 bytes;		/* OUTCOME_PEER_LEFT,
 						   OUTCOME_WOULD_BLOCK:
 						   accepted by the sink */
+	bool			 drained;	/* OUTCOME_PEER_LEFT: all was
+						   accepted, but: */
+	uint64_t		 unread;	/* bytes that nobody read */
 	const char		*name;
 	bool			 standard;	/* OUTCOME_PEER_LEFT: the sink
 						   is our standard output */

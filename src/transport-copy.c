@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/param.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -16,7 +17,7 @@
 #include "buffer.h"
 #include "compat.h"
 #include "deadline.h"
-#include "record.h"
+#include "framing.h"
 #include "signals.h"
 #include "transport.h"
 
@@ -110,8 +111,8 @@ no_transfer(ssize_t n, enum side side, struct move *move)
 	return MOVE_FAILED;
 }
 
-static enum move_result
-pull(struct flow *flow, size_t max, struct move *move)
+enum move_result
+transport_copy_pull(struct flow *flow, size_t max, struct move *move)
 {
 	struct iovec iov[2];
 	ssize_t n;
@@ -141,38 +142,14 @@ pull(struct flow *flow, size_t max, struct move *move)
 	return MOVE_SOME;
 }
 
-/*
- * How much of what is held may go in one call.  A record goes in a write
- * of its own, so that up to PIPE_BUF it is atomic; one that is not complete
- * waits, unless it is too long for that anyhow or nothing follows.
- */
-static size_t
-push_length(const struct flow *flow)
+enum move_result
+transport_copy_write(struct flow *flow, size_t length, struct move *move)
 {
-	size_t held = buffer_held(flow->buffer), length;
-	struct iovec iov[2];
-	int count;
-
-	if (!flow->whole_records || flow->source.kind == ENDPOINT_NONE)
-		return held;
-	count = buffer_data(flow->buffer, held, iov);
-	length = record_length(iov, count, flow->delimiter);
-	if (length == 0 && (flow->state == FLOW_DRAINING || held > PIPE_BUF))
-		return held;
-	return length;
-}
-
-static enum move_result
-push(struct flow *flow, size_t max, struct move *move)
-{
-	size_t length = push_length(flow);
 	struct iovec iov[2];
 	ssize_t n;
 	int count;
 
-	if (length == 0)
-		return MOVE_END;
-	count = buffer_data(flow->buffer, length < max ? length : max, iov);
+	count = buffer_data(flow->buffer, length, iov);
 	n = sink_write(&flow->sink, iov, count);
 	if (n == 0) {		/* write(2) must not: no endless loop */
 		errno = EIO;
@@ -181,12 +158,24 @@ push(struct flow *flow, size_t max, struct move *move)
 	if (n < 0)
 		return no_transfer(n, SIDE_SINK, move);
 	move->out = (size_t)n;
+	framing_took(flow, move->out);
 	buffer_emptied(flow->buffer, move->out);
 	return MOVE_SOME;
 }
 
+static enum move_result
+push(struct flow *flow, size_t max, struct move *move)
+{
+	enum move_result result;
+	size_t length;
+
+	result = framing_next(flow, &length, move);
+	return result == MOVE_SOME ?
+	    transport_copy_write(flow, MIN(length, max), move) : result;
+}
+
 const struct transport transport_copy = {
 	.name = "copy",
-	.pull = pull,
+	.pull = transport_copy_pull,
 	.push = push,
 };

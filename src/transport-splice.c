@@ -71,8 +71,10 @@ transport_choose(const struct flow *flow)
 {
 	enum endpoint_kind from = flow->source.kind, to = flow->sink.kind;
 
-	if (flow->no_splice || flow->whole_records || flow->sink.append ||
-	    flow->memory > 0 || flow->observe != NULL)
+	if (flow->drop)
+		return &transport_drop;
+	if (flow->no_splice || flow->whole_records || flow->turn != NULL ||
+	    flow->sink.append || flow->memory > 0 || flow->observe != NULL)
 		return &transport_copy;
 	if (from == ENDPOINT_PIPE && (to == ENDPOINT_PIPE ||
 	    to == ENDPOINT_FILE || to == ENDPOINT_NULL))

@@ -22,6 +22,7 @@ enum move_result {
 struct move {
 	size_t		 in;		/* taken from the source */
 	size_t		 out;		/* accepted by the sink */
+	size_t		 dropped;	/* neither held any more */
 	enum side	 side;
 	int		 errnum;
 };
@@ -45,6 +46,17 @@ extern const struct transport	transport_tee;
 
 /* Through flow->buffer, with read and write calls. */
 extern const struct transport	transport_copy;
+enum move_result transport_copy_pull(struct flow *, size_t max, struct move *);
+
+/* Write the first length held bytes, or some of them. */
+enum move_result transport_copy_write(struct flow *, size_t length,
+		    struct move *);
+
+/* The same, but dropping records that the sink cannot take now. */
+extern const struct transport	transport_drop;
+
+/* poll(2) saw its reader leave: close it until the next record comes. */
+void	 transport_drop_sink_left(struct flow *);
 
 /* The best transport for the kinds of the two ends. */
 const struct transport	*transport_choose(const struct flow *);

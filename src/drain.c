@@ -1,0 +1,39 @@
+/*
+ * drain - whether readers have taken everything out of a pipe.
+ */
+#include "config.h"
+
+#include <sys/ioctl.h>
+
+#include "drain.h"
+
+int
+drain_begin(struct drain *drain, const struct endpoint *ep, uint64_t accepted)
+{
+	if (ioctl(ep->fd, FIONREAD, &drain->unread) == -1)
+		return -1;
+	drain->left = (uint64_t)drain->unread;
+	/* There cannot be more of ours than this. */
+	drain->others = drain->left > accepted;
+	return 0;
+}
+
+int
+drain_look(struct drain *drain, const struct endpoint *ep)
+{
+	enum drain_state state = DRAIN_SAME;
+	int unread;
+
+	if (ioctl(ep->fd, FIONREAD, &unread) == -1)
+		return -1;
+	if (unread > drain->unread)
+		drain->others = true;
+	if (unread < drain->unread) {
+		state = DRAIN_LESS;
+		drain->left -= (uint64_t)(drain->unread - unread) <
+		    drain->left ? (uint64_t)(drain->unread - unread) :
+		    drain->left;
+	}
+	drain->unread = unread;
+	return unread == 0 || drain->left == 0 ? DRAIN_DONE : (int)state;
+}
