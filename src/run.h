@@ -15,6 +15,8 @@
 #include "options.h"
 #include "status.h"
 
+struct report_pipeline;
+
 struct run {
 	const struct command		*command;
 	const struct common_options	*common;
@@ -24,6 +26,9 @@ struct run {
 	int64_t				 started_at;
 	const char			*owner;	/* --require-owner, as said */
 	struct outcome			 outcome;
+	const struct report_pipeline	*pipeline;	/* NULL: none */
+	/* Called when the flows have ended, before anything is said. */
+	void				(*ended)(struct run *);
 };
 
 /*
