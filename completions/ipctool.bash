@@ -12,8 +12,10 @@ _ipctool_options()
 
 	case $1 in
 	pipe-relay)
-		echo "-i --input= -o --output= -a --append --no-splice
-		    --pipe-size= $common"
+		echo "-i --input= -o --output= -a --append -p --output-error
+		    --output-error= --tap= -x --dump --dump= -L --rate-limit=
+		    -m --memory= -c --bytes= -P --progress -s --size=
+		    --no-splice --pipe-size= --separator= $common"
 		;;
 	fifo-create)
 		echo "-m --mode= -o --owner= -g --group= -p --parents
@@ -46,7 +48,7 @@ _ipctool_takes()
 	local letters=wTt long
 
 	case $1 in
-	pipe-relay) letters+=io ;;
+	pipe-relay) letters+=ioLmcs ;;
 	fifo-create) letters+=mog ;;
 	fifo-read) letters+=c ;;
 	fifo-write) letters+=md ;;
@@ -55,8 +57,10 @@ _ipctool_takes()
 	--*)
 		option=$2
 		for long in $(_ipctool_options "$1"); do
-			# These take their argument behind a "=" only.
-			if [[ $long == "$2=" && $2 != --@(stats|hold) ]]; then
+			# Such a name takes its argument behind a "=" only.
+			if [[ $long == "$2" ]]; then
+				return 1
+			elif [[ $long == "$2=" ]]; then
 				return 0
 			fi
 		done
@@ -96,11 +100,15 @@ _ipctool_fifos()
 _ipctool_value()
 {
 	case $1:$2 in
-	pipe-relay:-[io] | pipe-relay:--input | pipe-relay:--output)
+	pipe-relay:-[io] | pipe-relay:--input | pipe-relay:--output | \
+	    *:--tap | *:--dump)
 		_filedir
 		;;
 	pipe-relay:--pipe-size)
 		_ipctool_words "max keep"
+		;;
+	pipe-relay:--output-error)
+		_ipctool_words "warn warn-nopipe exit exit-nopipe"
 		;;
 	fifo-create:-o | fifo-create:--owner)
 		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
@@ -120,14 +128,15 @@ _ipctool_value()
 	esac
 }
 
-# The sides of duplex are commands with arguments of their own, to which their
-# own completions apply.  FIRST is where in COMP_WORDS the options begin.  Fails
-# while the options last.
-_ipctool_duplex()
+# _ipctool_sides COMMAND FIRST: the sides of duplex, and what pipe-relay runs,
+# are commands with arguments of their own, to which their own completions
+# apply.  FIRST is where in COMP_WORDS the options begin.  Fails while the
+# options last.
+_ipctool_sides()
 {
 	local i option side=
 
-	for ((i = $1; i < COMP_CWORD; i++)); do
+	for ((i = $2; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		--)
 			side=$((i + 1))
@@ -139,7 +148,7 @@ _ipctool_duplex()
 			;;
 		-?*)
 			if [[ ${COMP_WORDS[i + 1]-} != = ]] &&
-			    _ipctool_takes duplex "${COMP_WORDS[i]}"; then
+			    _ipctool_takes "$1" "${COMP_WORDS[i]}"; then
 				((i++))
 			fi
 			;;
@@ -202,7 +211,8 @@ _ipctool()
 	if [[ " $commands " != *" $command "* ]]; then
 		return
 	fi
-	if [[ $command == duplex ]] && _ipctool_duplex "$first"; then
+	if [[ $command == @(duplex|pipe-relay) ]] &&
+	    _ipctool_sides "$command" "$first"; then
 		return
 	fi
 	if [[ $command == fifo-create ]] && _ipctool_after_separator; then

@@ -72,9 +72,10 @@ function __ipctool_in_side
     __ipctool_side >/dev/null
 end
 
-# COMMAND of fifo-create as it is being typed; fails while there is no ::.
+# COMMAND of fifo-create or pipe-relay as it is being typed; fails while there
+# is no ::.
 function __ipctool_after_separator
-    set -l words (__ipctool_words fifo-create)
+    set -l words (__ipctool_words fifo-create; or __ipctool_words pipe-relay)
     or return 1
     set -l at (contains --index -- :: $words)
     or return 1
@@ -93,7 +94,7 @@ function __ipctool_in --argument-names command
     or return 1
     contains -- -- $words
     and return 1
-    if test $command = fifo-create
+    if contains $command fifo-create pipe-relay
         not __ipctool_after_separator >/dev/null
         return
     end
@@ -179,9 +180,20 @@ end
 set -l here -c ipctool -c pipe-relay -n '__ipctool_in pipe-relay'
 complete $here -s i -l input -r -F -d 'Read this, not standard input'
 complete $here -s o -l output -r -F -d 'Write to this, not standard output'
-complete $here -s a -l append -d 'Append to the output'
+complete $here -s a -l append -d 'Append to the outputs'
+complete $here -s p -d 'Go on when an output breaks'
+complete $here -l output-error -f -a 'warn warn-nopipe exit exit-nopipe' -d 'What a broken output does'
+complete $here -l tap -r -F -d 'A copy that never holds the others up'
+complete $here -s x -d 'Show the traffic'
+complete $here -l dump -f -a '(__fish_complete_path (commandline -ct))' -d 'Show the traffic'
+complete $here -s L -l rate-limit -x -d 'At most so many bytes a second'
+complete $here -s m -l memory -x -d 'A buffer between reading and writing'
+complete $here -s c -l bytes -x -d 'Stop after so many bytes'
+complete $here -s P -l progress -d 'A meter on the terminal'
+complete $here -s s -l size -x -d 'Of all, for the meter'
 complete $here -l no-splice -d 'Copy through memory'
 complete $here -l pipe-size -x -a 'max keep' -d 'Capacity of the pipes at both ends'
+complete $here -l separator -x -d 'What stands between commands'
 
 set -l here -c ipctool -c fifo-create -n '__ipctool_in fifo-create'
 complete $here -s m -l mode -x -d 'Permissions'
@@ -199,7 +211,7 @@ complete -c ipctool -c fifo-create -k \
     -n "__ipctool_operand fifo-create 1000000 wTtmog 'open-timeout|idle-timeout|timeout|mode|owner|group|pipe-size|ready-fd'" \
     -a '(__ipctool_fifos)'
 
-complete -c ipctool -c fifo-create -n __ipctool_in_command -k -a '(__ipctool_complete_side)'
+complete -c ipctool -c fifo-create -c pipe-relay -n __ipctool_in_command -k -a '(__ipctool_complete_side)'
 
 set -l here -c ipctool -c fifo-read -n '__ipctool_in fifo-read'
 complete $here -s f -l follow -d 'Go on across writers'

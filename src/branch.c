@@ -198,6 +198,15 @@ branch_write(struct flow *flow, const struct iovec *iov, int count, size_t n)
 	return 0;
 }
 
+bool
+branch_is_ahead(const struct flow *flow)
+{
+	for (size_t i = 0; i < flow->nbranches; i++)
+		if (flow->branches[i].fd != -1 && flow->branches[i].ahead > 0)
+			return true;
+	return false;
+}
+
 void
 branch_moved(struct flow *flow, size_t n)
 {

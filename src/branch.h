@@ -60,6 +60,9 @@ ssize_t	 branch_tee(struct flow *, size_t max);
  */
 int	 branch_write(struct flow *, const struct iovec *, int count, size_t n);
 
+/* Whether a branch has got bytes that have not moved on yet. */
+bool	 branch_is_ahead(const struct flow *);
+
 /* n bytes have moved on. */
 void	 branch_moved(struct flow *, size_t n);
 

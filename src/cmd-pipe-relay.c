@@ -1,5 +1,6 @@
 /*
- * pipe-relay - copy standard input to standard output, or other ends.
+ * pipe-relay - copy standard input to standard output, or other ends; or
+ * run commands in a pipeline and watch it.
  */
 #include "config.h"
 
@@ -7,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,82 +17,71 @@
 #include "options.h"
 #include "parse.h"
 #include "path.h"
+#include "pipe-relay.h"
 #include "run.h"
+#include "sides.h"
 #include "status.h"
 #include "trace.h"
 
-#define CAPACITY_AUTO	((size_t)0)
-
-struct pipe_relay_options {
-	const char	**inputs;	/* -i, one after the other */
-	size_t		 ninputs;
-	const char	*output;	/* -o; NULL: none was given */
-	bool		 append;	/* -a */
-	bool		 no_splice;	/* --no-splice */
-	bool		 keep_capacity;	/* --pipe-size=keep */
-	size_t		 capacity;	/* --pipe-size=SIZE|max, bytes */
-
-	size_t		 next;		/* the input that comes next */
-	struct run	*run;
-	int		 status;	/* of inputs that were passed over */
-};
-
 enum {
-	KEY_NO_SPLICE = OPTION_LONG,
-	KEY_PIPE_SIZE
+	KEY_TAP = OPTION_LONG,
+	KEY_NO_SPLICE,
+	KEY_PIPE_SIZE,
+	KEY_SEPARATOR
 };
 
 static const struct option_spec options[] = {
 	{ 'i', "input", "INPUT", "read INPUT instead of standard input" },
 	{ 'o', "output", "OUTPUT", "write OUTPUT instead of standard output" },
 	{ 'a', "append", NULL, "append to OUTPUT" },
+	{ 'p', "output-error", "[MODE]",
+	    "go on when an output breaks" },
+	{ KEY_TAP, "tap", "FILE", "a copy that never holds the others up" },
+	{ 'x', "dump", "[FILE]", "show the traffic, in hex and as text" },
+	{ 'L', "rate-limit", "SIZE", "at most so many bytes a second" },
+	{ 'm', "memory", "SIZE", "a buffer between reading and writing" },
+	{ 'c', "bytes", "N", "stop after N bytes" },
+	{ 'P', "progress", NULL, "a meter on the terminal" },
+	{ 's', "size", "SIZE", "of all, for the meter" },
 	{ KEY_NO_SPLICE, "no-splice", NULL, "copy through memory" },
 	{ KEY_PIPE_SIZE, "pipe-size", "SIZE|max|keep",
 	    "capacity of the pipes at both ends" },
+	{ KEY_SEPARATOR, "separator", "STR", "between commands, instead of ::" },
 	{ 0 },
 };
-
-/* A capacity that is refused makes it slower, but nothing is wrong. */
-static void
-set_capacity(struct endpoint *ep, const struct pipe_relay_options *opt)
-{
-	if (opt->capacity != CAPACITY_AUTO &&
-	    endpoint_set_capacity(ep, opt->capacity) == -1 &&
-	    !opt->run->common->quiet)
-		warn("%s: capacity not changed", trace_safe(ep->name));
-}
 
 /* As cat(1) does: what cannot be read is reported and passed over. */
 static void
 pass_over(struct flow *flow, const struct outcome *why)
 {
-	struct pipe_relay_options *opt = flow->arg;
+	struct pipe_relay *pr = flow->arg;
 
-	opt->status = status_join(opt->status, run_explain(opt->run, why));
+	pr->status = status_join(pr->status, run_explain(&pr->run, why));
 }
 
 /* The next input that can be opened.  Returns whether there is one. */
 static bool
-open_next_input(struct flow *flow, struct pipe_relay_options *opt)
+open_next_input(struct flow *flow, struct pipe_relay *pr)
 {
 	struct outcome why;
 
-	while (opt->next < opt->ninputs) {
+	while (pr->next_input < pr->opt.ninputs) {
 		endpoint_finish(&flow->source);
-		if (path_open_input(&flow->source, opt->inputs[opt->next++],
-		    &opt->run->limits, &why) == -1) {
+		if (path_open_input(&flow->source,
+		    pr->opt.inputs[pr->next_input++], &pr->run.limits,
+		    &why) == -1) {
 			endpoint_init_none(&flow->source, "inputs");
 			pass_over(flow, &why);
 			continue;
 		}
-		if (flow_feeds_itself(flow)) {
+		if (outlet_feeds(pr, &flow->source)) {
 			outcome_set(&why, OUTCOME_SAME_FILE, SIDE_SOURCE, 0,
 			    flow->source.name);
 			pass_over(flow, &why);
 			continue;
 		}
-		set_capacity(&flow->source, opt);
-		flow->source_now = opt->run->limits.nonblock &&
+		outlet_set_capacity(pr, &flow->source);
+		flow->source_now = pr->run.limits.nonblock &&
 		    flow->source.fifo;
 		return true;
 	}
@@ -100,9 +91,9 @@ open_next_input(struct flow *flow, struct pipe_relay_options *opt)
 static int
 next_input(struct flow *flow, struct outcome *outcome)
 {
-	struct pipe_relay_options *opt = flow->arg;
+	struct pipe_relay *pr = flow->arg;
 
-	if (!open_next_input(flow, opt))
+	if (!open_next_input(flow, pr))
 		return 0;
 	if (flow_next_source(flow) == -1)
 		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SOURCE, errno,
@@ -111,95 +102,105 @@ next_input(struct flow *flow, struct outcome *outcome)
 }
 
 /*
- * Whether a file that is the sink, too, has bytes to be read from offset on:
- * they would feed the flow for ever.  As cat(1) does, one that has none is
- * let pass.
- */
-static bool
-feeds_itself(const struct flow *flow, const struct stat *st, off_t offset)
-{
-	return st->st_dev == flow->sink.dev && st->st_ino == flow->sink.ino &&
-	    offset < st->st_size;
-}
-
-static bool
-stdin_feeds_itself(const struct flow *flow)
-{
-	struct stat st;
-
-	return fstat(STDIN_FILENO, &st) == 0 &&
-	    feeds_itself(flow, &st, lseek(STDIN_FILENO, 0, SEEK_CUR));
-}
-
-/* No input may be the file at the output. */
-static int
-refuse_same_file(const struct flow *flow, const struct pipe_relay_options *opt,
-    struct outcome *outcome)
-{
-	const char *name = NULL;
-	struct stat st;
-
-	if (flow->sink.kind != ENDPOINT_FILE)
-		return 0;
-	if (opt->ninputs == 0 && stdin_feeds_itself(flow))
-		name = flow->source.name;
-	for (size_t i = 0; i < opt->ninputs && name == NULL; i++) {
-		if (strcmp(opt->inputs[i], "-") == 0 ?
-		    stdin_feeds_itself(flow) :
-		    stat(opt->inputs[i], &st) == 0 &&
-		    feeds_itself(flow, &st, 0))
-			name = opt->inputs[i];
-	}
-	if (name == NULL)
-		return 0;
-	return outcome_set(outcome, OUTCOME_SAME_FILE, SIDE_SOURCE, 0, name);
-}
-
-/* A file is truncated only when it is known to be no input. */
-static int
-open_output(struct flow *flow, const struct pipe_relay_options *opt,
-    struct outcome *outcome)
-{
-	bool standard = opt->output == NULL || strcmp(opt->output, "-") == 0 ||
-	    endpoint_fd_in_path(opt->output) == STDOUT_FILENO;
-
-	if ((standard ? run_take_stdout(&flow->sink, outcome) :
-	    path_open_output(&flow->sink, opt->output, opt->append,
-	    &opt->run->limits, outcome)) == -1)
-		return -1;
-	if (refuse_same_file(flow, opt, outcome) == -1)
-		return -1;
-	return path_truncate(&flow->sink, outcome);
-}
-
-/*
  * The read end first: it opens at once, and a partner that opens the two
  * FIFOs in the other order would wait for us as we wait for it.
  */
 static int
-open_ends(struct flow *flow, struct pipe_relay_options *opt,
-    struct outcome *outcome)
+open_source(struct pipe_relay *pr)
 {
+	struct flow *flow = pr->head;
+
 	endpoint_init_none(&flow->source, "inputs");
-	endpoint_init_none(&flow->sink,
-	    opt->output == NULL ? "standard output" : opt->output);
-	if (opt->ninputs > 0) {
+	flow->arg = pr;
+	if (pr->opt.ninputs > 0) {
 		flow->source_ended = next_input;
 		flow->source_failed = pass_over;
-		flow->arg = opt;
-		open_next_input(flow, opt);
-	} else if (run_take_stdin(&flow->source, outcome) == -1)
+		open_next_input(flow, pr);
+		return 0;
+	}
+	if (run_take_stdin(&flow->source, &pr->run.outcome) == -1)
 		return -1;
-	if (open_output(flow, opt, outcome) == -1)
-		return -1;
-	flow->no_splice = opt->no_splice;
-	flow->keep_capacity = opt->keep_capacity || opt->run->limits.nonblock ||
-	    opt->capacity != CAPACITY_AUTO;
-	flow->sink_now = opt->run->limits.nonblock && flow->sink.fifo;
-	if (opt->ninputs == 0)
-		set_capacity(&flow->source, opt);
-	set_capacity(&flow->sink, opt);
+	/* The others get what was read before it failed. */
+	if (pr->opt.noutputs > 1 || pr->opt.ntaps > 0)
+		flow->source_failed = pass_over;
+	outlet_set_capacity(pr, &flow->source);
 	return 0;
+}
+
+/* What a regular file has left; 0 for others. */
+static uint64_t
+file_size(const char *path)
+{
+	struct stat st;
+	off_t at = 0;
+
+	if (path == NULL || strcmp(path, "-") == 0) {
+		if (fstat(STDIN_FILENO, &st) == -1)
+			return 0;
+		at = lseek(STDIN_FILENO, 0, SEEK_CUR);
+	} else if (stat(path, &st) == -1)
+		return 0;
+	return S_ISREG(st.st_mode) && st.st_size > at && at >= 0 ?
+	    (uint64_t)(st.st_size - at) : 0;
+}
+
+/* How much there will be, 0 if that is not known. */
+static uint64_t
+whole_size(const struct pipe_relay_options *opt)
+{
+	uint64_t sum = 0, one;
+
+	if (opt->size != 0)
+		return opt->size;
+	if (opt->ninputs == 0)
+		sum = file_size(NULL);
+	for (size_t i = 0; i < opt->ninputs; i++) {
+		one = file_size(opt->inputs[i]);
+		if (one == 0) {
+			sum = 0;
+			break;
+		}
+		sum += one;
+	}
+	if (opt->limit == FLOW_NO_LIMIT)
+		return sum;
+	return sum == 0 ? opt->limit : MIN(sum, opt->limit);
+}
+
+static void
+show(struct flow *flow, const struct iovec *iov, int n, uint64_t offset)
+{
+	const struct pipe_relay *pr = flow->arg;
+
+	dump_bytes(pr->dump, ">", offset, iov, n);
+}
+
+static int
+open_dump(struct pipe_relay *pr)
+{
+	if (!pr->opt.dump)
+		return 0;
+	pr->head->observe = show;
+	return outlet_open_dump(pr);
+}
+
+static int
+relay(struct pipe_relay *pr)
+{
+	bool opened;
+	int status;
+
+	pr->run.nflows = 1;
+	endpoint_init_none(&pr->flows[0].sink, pr->opt.noutputs == 0 ?
+	    "standard output" : pr->opt.outputs[0]);
+	opened = open_source(pr) == 0 && outlet_open(pr) == 0 &&
+	    open_dump(pr) == 0;
+	if (opened)
+		outlet_equip(pr, whole_size(&pr->opt));
+	status = opened ? run_flows(&pr->run) : run_conclude(&pr->run);
+	status = outlet_finish(pr, status_join(pr->status, status));
+	run_stats(&pr->run, status);
+	return status;
 }
 
 static int
@@ -213,75 +214,196 @@ parse_pipe_size(struct pipe_relay_options *opt, const char *arg)
 }
 
 static int
-parse(struct options *parsed, struct pipe_relay_options *opt)
+parse_output_error(struct pipe_relay_options *opt, const char *arg)
 {
-	const char *arg;
-	int key, status;
+	static const char *const modes[] = {
+		[OUTPUT_ERROR_WARN] = "warn",
+		[OUTPUT_ERROR_WARN_NOPIPE] = "warn-nopipe",
+		[OUTPUT_ERROR_EXIT] = "exit",
+		[OUTPUT_ERROR_EXIT_NOPIPE] = "exit-nopipe",
+	};
 
-	while ((key = options_next(parsed, &arg)) > 0) {
-		switch (key) {
-		case 'i':
-			opt->inputs[opt->ninputs++] = arg;
-			break;
-		case 'o':
-			if (opt->output != NULL)
-				return options_usage("more than one output "
-				    "was given");
-			opt->output = arg;
-			break;
-		case 'a':
-			opt->append = true;
-			break;
-		case KEY_NO_SPLICE:
-			opt->no_splice = true;
-			break;
-		case KEY_PIPE_SIZE:
-			status = parse_pipe_size(opt, arg);
-			if (status != STATUS_OK)
-				return status;
-			break;
+	opt->output_error = OUTPUT_ERROR_WARN_NOPIPE;
+	if (arg == NULL)
+		return STATUS_OK;
+	for (int i = OUTPUT_ERROR_WARN; i <= OUTPUT_ERROR_EXIT_NOPIPE; i++)
+		if (strcmp(arg, modes[i]) == 0) {
+			opt->output_error = (enum output_error)i;
+			return STATUS_OK;
 		}
+	errno = EINVAL;
+	return options_bad_argument("mode of --output-error", arg);
+}
+
+/* A number of bytes that makes sense from `least` on. */
+static int
+parse_bytes(const char *what, const char *arg, uint64_t least, uint64_t *bytes)
+{
+	if (parse_size(arg, bytes) == -1)
+		return options_bad_argument(what, arg);
+	if (*bytes >= least)
+		return STATUS_OK;
+	errno = EINVAL;
+	return options_bad_argument(what, arg);
+}
+
+static int
+parse_memory(struct pipe_relay_options *opt, const char *arg)
+{
+	uint64_t bytes;
+	int status = parse_bytes("size of memory", arg, 1, &bytes);
+
+	if (status == STATUS_OK && bytes > SIZE_MAX / 2) {
+		errno = ERANGE;
+		return options_bad_argument("size of memory", arg);
 	}
-	if (key == OPTIONS_STOP)
-		return parsed->status;
-	if (optind < parsed->argc)
+	opt->memory = (size_t)bytes;
+	return status;
+}
+
+/* One option of our own.  Returns STATUS_OK or STATUS_USAGE. */
+static int
+take_option(struct pipe_relay_options *opt, int key, const char *arg)
+{
+	switch (key) {
+	case 'i':
+		opt->inputs[opt->ninputs++] = arg;
+		break;
+	case 'o':
+		opt->outputs[opt->noutputs++] = arg;
+		break;
+	case 'a':
+		opt->append = true;
+		break;
+	case 'p':
+		return parse_output_error(opt, arg);
+	case KEY_TAP:
+		opt->taps[opt->ntaps++] = arg;
+		break;
+	case 'x':
+		opt->dump = true;
+		opt->dump_file = arg;
+		break;
+	case 'L':
+		return parse_bytes("rate", arg, 1, &opt->rate);
+	case 'm':
+		return parse_memory(opt, arg);
+	case 'c':
+		return parse_bytes("number of bytes", arg, 0, &opt->limit);
+	case 'P':
+		opt->progress = true;
+		break;
+	case 's':
+		return parse_bytes("size", arg, 1, &opt->size);
+	case KEY_NO_SPLICE:
+		opt->no_splice = true;
+		break;
+	case KEY_PIPE_SIZE:
+		return parse_pipe_size(opt, arg);
+	case KEY_SEPARATOR:
+		opt->separator = arg;
+		return sides_check_separator(arg);
+	}
+	return STATUS_OK;
+}
+
+static bool
+has_separator(const struct pipe_relay *pr)
+{
+	char **word;
+
+	for (word = pr->parsed.argv + optind; *word != NULL; word++)
+		if (strcmp(*word, pr->opt.separator) == 0)
+			return true;
+	return false;
+}
+
+/* Operands are commands where a separator or `--' says so. */
+static int
+check_operands(const struct pipe_relay *pr, const char *last)
+{
+	const char *before = pr->parsed.argv[optind - 1];
+
+	if (optind == pr->parsed.argc)
+		return STATUS_OK;
+	if (!has_separator(pr) && (strcmp(before, "--") != 0 ||
+	    before == last))
 		return options_usage("unexpected operand '%s'; "
 		    "for a file to read use -i",
-		    trace_safe(parsed->argv[optind]));
+		    trace_safe(pr->parsed.argv[optind]));
+	if (pr->opt.ninputs > 0 || pr->opt.noutputs > 0 || pr->opt.append)
+		return options_usage("commands have standard input and output; "
+		    "-i, -o and -a are for files");
 	return STATUS_OK;
+}
+
+static int
+parse(struct pipe_relay *pr)
+{
+	const char *arg, *last = NULL;
+	int key, status;
+
+	while ((key = options_next(&pr->parsed, &arg)) > 0) {
+		last = arg;
+		status = take_option(&pr->opt, key, arg);
+		if (status != STATUS_OK)
+			return status;
+	}
+	if (key == OPTIONS_STOP)
+		return pr->parsed.status;
+	return check_operands(pr, last);
+}
+
+/* There cannot be more of anything than words. */
+static void
+make_room(struct pipe_relay *pr, size_t words)
+{
+	pr->opt.inputs = calloc(words, sizeof(*pr->opt.inputs));
+	pr->opt.outputs = calloc(words, sizeof(*pr->opt.outputs));
+	pr->opt.taps = calloc(words, sizeof(*pr->opt.taps));
+	if (pr->opt.inputs == NULL || pr->opt.outputs == NULL ||
+	    pr->opt.taps == NULL)
+		err(STATUS_ERROR, NULL);
 }
 
 static int
 run(const struct command *command, int argc, char **argv)
 {
-	struct pipe_relay_options opt = { 0 };
-	struct options parsed;
-	struct flow flow;
-	struct run run;
+	struct pipe_relay pr = {
+		.opt.limit = FLOW_NO_LIMIT,
+		.opt.separator = SIDES_SEPARATOR
+	};
 	int status;
 
-	options_init(&parsed, command, argc, argv, false);
-	/* There cannot be more inputs than words. */
-	opt.inputs = calloc((size_t)argc + 1, sizeof(*opt.inputs));
-	if (opt.inputs == NULL)
-		err(STATUS_ERROR, NULL);
-	status = parse(&parsed, &opt);
-	if (status != STATUS_OK || parsed.stopped)
+	options_init(&pr.parsed, command, argc, argv, true);
+	make_room(&pr, (size_t)argc + 1);
+	status = parse(&pr);
+	if (status != STATUS_OK || pr.parsed.stopped)
 		goto out;
-
-	run_init(&run, &parsed, &flow, 1);
-	opt.run = &run;
-	status = run_whole(&run, open_ends(&flow, &opt, &run.outcome) == 0,
-	    &opt.status);
+	if (optind < argc) {
+		status = pipeline_run(&pr, argv + optind);
+		goto out;
+	}
+	pr.flows = calloc(outlet_flows(&pr.opt), sizeof(*pr.flows));
+	if (pr.flows == NULL)
+		err(STATUS_ERROR, NULL);
+	pr.head = &pr.flows[0];
+	run_init(&pr.run, &pr.parsed, pr.flows, outlet_flows(&pr.opt));
+	status = relay(&pr);
 out:
-	free(opt.inputs);
+	free(pr.flows);
+	free(pr.opt.inputs);
+	free(pr.opt.outputs);
+	free(pr.opt.taps);
 	return status;
 }
 
 const struct command cmd_pipe_relay = {
 	.name = "pipe-relay",
-	.summary = "copy standard input to standard output, at once",
-	.usage = "[OPTION]... [-i INPUT]... [-o OUTPUT]",
+	.summary = "copy input to outputs, at once, or run a pipeline",
+	.usage = "[OPTION]... [-i INPUT]... [-o OUTPUT]...\n"
+	    "       ipctool pipe-relay [OPTION]... [--] COMMAND [ARG]... "
+	    "[:: COMMAND [ARG]...]...",
 	.options = options,
 	.run = run,
 };

@@ -529,7 +529,7 @@ sink_went_away(struct flow *flow)
 }
 
 int
-flow_sink_came(struct flow *flow)
+flow_tap_opened(struct flow *flow)
 {
 	trace_event("%s: a reader came", trace_safe(flow->sink.name));
 	flow_wake(flow);

@@ -212,7 +212,7 @@ int	 flow_drop_sink(struct flow *);
 bool	 flow_sink_is_absent(const struct flow *);
 
 /* One has been put in place.  Returns 0 or -1 with errno (ENOMEM). */
-int	 flow_sink_came(struct flow *);
+int	 flow_tap_opened(struct flow *);
 
 /*
  * Give up what a tap holds or has in its pipe, as skipped: everybody else is

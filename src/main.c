@@ -7,6 +7,8 @@
  *	options.c	tables of options -> getopt_long(3), --help; the common
  *			options
  *	cmd-*.c		one command each: its options, its ends, its run
+ *	outlet.c	pipe-relay's outputs, taps, meter, dump
+ *	pipeline.c	pipe-relay's commands with pipes between them
  *	run.c		a run of flows for a command: limits, messages, status
  *	relay.c		the one loop: ppoll(2), signals, deadlines
  *	flow.c		one direction: states, accounts, who failed

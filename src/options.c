@@ -74,7 +74,8 @@ add_specs(struct options *options, const struct option_spec *spec, size_t *n)
 		if (spec->key >= OPTION_LONG)
 			continue;
 		*shorts++ = (char)spec->key;
-		for (int i = 0; i < has_arg; i++)
+		/* As tee(1) -p: only the long name may have an argument. */
+		if (has_arg == required_argument)
 			*shorts++ = ':';
 	}
 }

@@ -16,7 +16,8 @@ struct command;
 struct option_spec {
 	int		 key;	/* its letter, or above OPTION_LONG */
 	const char	*name;	/* NULL: a letter only, without arg */
-	const char	*arg;	/* NULL: none; "[X]": may be left out */
+	const char	*arg;	/* NULL: none; "[X]": may be left out, and
+				   belongs to the long name alone */
 	const char	*help;	/* one line for --help */
 };
 

@@ -13,12 +13,26 @@
 
 #define REPORT_STATUS_NONE	(-1)	/* the run is not over */
 
+struct child;
+
+/*
+ * Commands with joints between them, and behind the last one if what it
+ * says passes through us: joints[i] is behind stages[i].
+ */
+struct report_pipeline {
+	const struct child	*stages;
+	size_t			 nstages;
+	const struct flow	*const *joints;
+	size_t			 njoints;
+};
+
 struct report {
 	const char		*command;
 	const struct flow	*flows;
 	size_t			 nflows;	/* 0: none pass through us */
 	int64_t			 elapsed_ns;
 	int			 status;
+	const struct report_pipeline *pipeline;	/* NULL: none */
 };
 
 /*

@@ -31,6 +31,7 @@ print_stats(const struct run *run, enum stats_form form, int status)
 		.nflows = run->nflows,
 		.elapsed_ns = deadline_now() - run->started_at,
 		.status = status,
+		.pipeline = run->pipeline,
 	};
 
 	signals_print_begin();
@@ -327,6 +328,8 @@ run_flows(struct run *run)
 		}
 	}
 	relay_run(run->flows, run->nflows, &run->limits, &run->outcome);
+	if (run->ended != NULL)
+		run->ended(run);
 out:
 	return run_conclude(run);
 }

@@ -15,6 +15,8 @@
 #include "options.h"
 #include "status.h"
 
+struct report_pipeline;
+
 struct run {
 	const struct command		*command;
 	const struct common_options	*common;
@@ -26,6 +28,9 @@ struct run {
 	bool				 tells_accepted; /* how much went, when
 							    it was not all */
 	struct outcome			 outcome;
+	const struct report_pipeline	*pipeline;	/* NULL: none */
+	/* Called when the flows have ended, before anything is said. */
+	void				(*ended)(struct run *);
 };
 
 /*

@@ -125,7 +125,8 @@ table_add_column(struct table *table, const char *name, enum table_type type,
 	    ((flags & TABLE_TREE) != 0 ? SCOLS_FL_TREE : 0));
 	if (column != NULL)
 		scols.set_json_type(column, type == TABLE_NUMBER ?
-		    SCOLS_JSON_NUMBER : SCOLS_JSON_STRING);
+		    SCOLS_JSON_NUMBER : type == TABLE_BOOLEAN ?
+		    SCOLS_JSON_BOOLEAN : SCOLS_JSON_STRING);
 	table->columns++;
 }
 
@@ -188,6 +189,18 @@ table_seconds(struct table *table, const char *name, int64_t ns)
 
 	snprintf(text, sizeof(text), "%.6f", (double)ns / (double)NS_PER_SEC);
 	add(table, name, TABLE_NUMBER, text);
+}
+
+void
+table_bool(struct table *table, const char *name, bool is)
+{
+	add(table, name, TABLE_BOOLEAN, is ? "1" : "0");
+}
+
+void
+table_null(struct table *table, const char *name, enum table_type type)
+{
+	add(table, name, type, NULL);
 }
 
 int

@@ -24,7 +24,8 @@ enum table_form {
 
 enum table_type {		/* of a column, for JSON */
 	TABLE_STRING,
-	TABLE_NUMBER
+	TABLE_NUMBER,
+	TABLE_BOOLEAN
 };
 
 enum table_flag {		/* of a column, for text */
@@ -73,6 +74,8 @@ void	 table_next_line(struct table *);
 void	 table_string(struct table *, const char *name, const char *text);
 void	 table_count(struct table *, const char *name, uint64_t);
 void	 table_seconds(struct table *, const char *name, int64_t ns);
+void	 table_bool(struct table *, const char *name, bool);
+void	 table_null(struct table *, const char *name, enum table_type);
 
 /* Print it, and release it.  Returns 0, or -1 having said why. */
 int	 table_end(struct table *);

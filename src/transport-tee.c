@@ -38,8 +38,8 @@ pull(struct flow *flow, size_t max, struct move *move)
 	result = transport_splice.pull(flow, (size_t)n, move);
 	if (result == MOVE_SOME)
 		branch_moved(flow, move->in);
-	/* The source is not empty. */
-	if (result == MOVE_BLOCKED)
+	/* What a branch has got already is still in the source. */
+	if (result == MOVE_BLOCKED && branch_is_ahead(flow))
 		move->side = SIDE_SINK;
 	return result;
 }

@@ -137,7 +137,10 @@ fifo-create|one|dir|my queue|queue"
 	in_bash "pipe-relay -i @" "ipctool pipe-relay -ao f^" \
 	    "pipe-relay --input=f^" "pipe-relay --pipe-size=@" \
 	    "pipe-relay --pipe-size m^" "duplex --stats=^" "fifo-read -w @" \
-	    "fifo-write -m @" "fifo-read --timeout=@" "pipe-relay @"
+	    "fifo-write -m @" "fifo-read --timeout=@" \
+	    "pipe-relay -L 1m mkfif^" "pipe-relay cat :: mkfifo --mod^" \
+	    "pipe-relay --dump=f^" "pipe-relay --tap f^" \
+	    "pipe-relay --output-error=exit-^"
 	is "pipe-relay|-i|dir|file|my queue|queue
 ipctool|pipe-relay|-ao|file
 pipe-relay|--input=file
@@ -147,7 +150,11 @@ duplex|--stats=json
 fifo-read|-w
 fifo-write|-m
 fifo-read|--timeout=
-pipe-relay|"
+pipe-relay|-L|1m|mkfifo
+pipe-relay|cat|::|mkfifo|--mode=
+pipe-relay|--dump=file
+pipe-relay|--tap|file
+pipe-relay|--output-error=exit-nopipe"
 }
 
 @test "bash completes both sides of duplex as commands of their own" {

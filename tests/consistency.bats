@@ -42,6 +42,7 @@ page_options() {
 names() {
 	sed -E -e 's/^(-.) (--[a-z-]+)$/\1\n\2/' \
 	    -e 's/^(-.) (--[a-z-]+)=.*/\1=\n\2=/' \
+	    -e 's/^(-.) (--[a-z-]+)\[.*/\1\n\2[=]/' \
 	    -e 's/^(--[a-z-]+)=.*/\1=/' -e 's/^(--[a-z-]+)\[.*/\1[=]/' | sort
 }
 
@@ -49,11 +50,15 @@ bash_options() {
 	# shellcheck disable=SC2016	# the other bash expands it
 	bash -c '
 		. "$1"
-		for name in $(_ipctool_options "$2"); do
+		names=" $(_ipctool_options "$2" | tr -s "\\n\\t" "  ") "
+		for name in $names; do
 			case $name in
-			--stats | --hold) ;;
-			--stats= | --hold=) echo "${name%=}[=]" ;;
-			--*) echo "$name" ;;
+			--*=)
+				[[ $names == *" ${name%=} "* ]] &&
+				    name="${name%=}[=]"
+				echo "$name"
+				;;
+			--*) [[ $names == *" $name= "* ]] || echo "$name" ;;
 			*)
 				_ipctool_takes "$2" "$name" && name+="="
 				printf "%s\n" "$name"
