@@ -28,7 +28,8 @@ _ipctool_options()
 		    $common"
 		;;
 	duplex)
-		echo "--separator= $common"
+		echo "--from= --to= -c --bytes= --half-close= --fds= --status=
+		    --separator= $common"
 		;;
 	esac
 }
@@ -50,6 +51,7 @@ _ipctool_takes()
 	fifo-create) letters+=mog ;;
 	fifo-read) letters+=c ;;
 	fifo-write) letters+=md ;;
+	duplex) letters+=c ;;
 	esac
 	case $2 in
 	--*)
@@ -101,6 +103,12 @@ _ipctool_value()
 		;;
 	pipe-relay:--pipe-size)
 		_ipctool_words "max keep"
+		;;
+	duplex:--from | duplex:--to)
+		_ipctool_fifos
+		;;
+	duplex:--status)
+		_ipctool_words "first last"
 		;;
 	fifo-create:-o | fifo-create:--owner)
 		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
