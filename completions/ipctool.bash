@@ -30,7 +30,8 @@ _ipctool_options()
 		    $common"
 		;;
 	duplex)
-		echo "--separator= $common"
+		echo "--from= --to= -c --bytes= --half-close= --fds= --status=
+		    --separator= $common"
 		;;
 	esac
 }
@@ -52,6 +53,7 @@ _ipctool_takes()
 	fifo-create) letters+=mog ;;
 	fifo-read) letters+=c ;;
 	fifo-write) letters+=md ;;
+	duplex) letters+=c ;;
 	esac
 	case $2 in
 	--*)
@@ -109,6 +111,12 @@ _ipctool_value()
 		;;
 	pipe-relay:--output-error)
 		_ipctool_words "warn warn-nopipe exit exit-nopipe"
+		;;
+	duplex:--from | duplex:--to)
+		_ipctool_fifos
+		;;
+	duplex:--status)
+		_ipctool_words "first last"
 		;;
 	fifo-create:-o | fifo-create:--owner)
 		mapfile -t COMPREPLY < <(compgen -u -- "$cur")

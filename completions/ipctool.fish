@@ -51,7 +51,7 @@ function __ipctool_side
             set skip no
         else if test "$word" = --
             set in_side yes
-        else if string match -qr -- '^(-[nqv]*[wTt]|--((open-|idle-)?timeout|separator))$' $word
+        else if string match -qr -- '^(-[nqv]*[wTtc]|--((open-|idle-)?timeout|separator|from|to|bytes|half-close|fds|status))$' $word
             set skip yes
         else if not string match -qr -- '^-.' $word
             set in_side yes
@@ -229,5 +229,11 @@ complete -c ipctool -c fifo-write -k \
     -a '(__ipctool_fifos)'
 
 set -l here -c ipctool -c duplex -n '__ipctool_in duplex'
+complete $here -l from -x -a '(__ipctool_fifos)' -d 'Read from this FIFO'
+complete $here -l to -x -a '(__ipctool_fifos)' -d 'Write to this FIFO'
+complete $here -s c -l bytes -x -d 'End after so much of an answer'
+complete $here -l half-close -x -d 'Limit the silence after one direction ended'
+complete $here -l fds -x -d 'Numbers that the sides use'
+complete $here -l status -x -a 'first last' -d 'Whose status it is'
 complete $here -l separator -x -d 'What stands between the sides'
 complete -c ipctool -c duplex -n __ipctool_in_side -k -a '(__ipctool_complete_side)'

@@ -18,12 +18,20 @@
 #include "child.h"
 #include "compat.h"
 #include "deadline.h"
+#include "kin.h"
 #include "signals.h"
 #include "status.h"
 #include "stdfds.h"
 #include "trace.h"
 
 #define GRACE_NS (2 * NS_PER_SEC)	/* from TERM to KILL */
+
+/*
+ * Whoever was killed may have started another one just before.  Nothing more
+ * can be done for what does not die of that for two seconds.
+ */
+#define KILL_AGAIN_NS	(20 * NS_PER_MS)
+#define KILL_TRIES	100
 
 /*
  * Put fd, which is above 2, at number to.  -1 leaves what we inherited,
@@ -39,6 +47,50 @@ place(int fd, int to)
 	return 0;
 }
 
+/* The same number, above those that are given to the command. */
+static int
+out_of_the_way(int fd, int top)
+{
+	return fd == -1 || fd > top ? fd : fcntl(fd, F_DUPFD_CLOEXEC, top + 1);
+}
+
+/* What it reads and writes under other numbers than 0 and 1. */
+static int
+place_numbered(const struct child *child, int *report)
+{
+	const struct child_fds *to = child->fds;
+	int top = to->in > to->out ? to->in : to->out;
+	int in = out_of_the_way(child->in == -1 ? STDIN_FILENO : child->in,
+	    top);
+	int out = out_of_the_way(child->out == -1 ? STDOUT_FILENO : child->out,
+	    top);
+	int fd = out_of_the_way(*report, top);
+
+	if (fd == -1)
+		return -1;
+	*report = fd;
+	if (in == -1 || out == -1)
+		return -1;
+	/* What was inherited closed stays closed, unless it is one of them. */
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (stdfds_was_closed(fd))
+			close(fd);
+	if (dup2(in, to->in) == -1 || dup2(out, to->out) == -1)
+		return -1;
+	return 0;
+}
+
+static int
+place_ends(const struct child *child, int *report)
+{
+	if (child->fds != NULL)
+		return place_numbered(child, report);
+	if (place(child->in, STDIN_FILENO) == -1 ||
+	    place(child->out, STDOUT_FILENO) == -1)
+		return -1;
+	return place(-1, STDERR_FILENO);
+}
+
 static _Noreturn void
 become(const struct child *child, pid_t parent, int report)
 {
@@ -51,9 +103,7 @@ become(const struct child *child, pid_t parent, int report)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(STATUS_FAILED);
-	if (place(child->in, STDIN_FILENO) == -1 ||
-	    place(child->out, STDOUT_FILENO) == -1 ||
-	    place(-1, STDERR_FILENO) == -1)
+	if (place_ends(child, &report) == -1)
 		goto fail;
 	signals_give_back();
 	execvp(child->argv[0], child->argv);
@@ -200,6 +250,25 @@ is_running(struct child *child)
 	return got == 0;
 }
 
+/* Orphans that have become ours, kin.h: nobody else reaps them. */
+static void
+reap_orphans(struct child *children, size_t n)
+{
+	int wstatus = 0;
+	pid_t got;
+	size_t i;
+
+	while ((got = reap_one(-1, &wstatus, WNOHANG)) > 0) {
+		for (i = 0; i < n && children[i].pid != got; i++)
+			continue;
+		if (i < n)	/* it ended just now */
+			note_end(&children[i], got, wstatus);
+		else
+			trace_debug(TRACE_CHILD, "process %d reaped",
+			    (int)got);
+	}
+}
+
 size_t
 child_reap(struct child *children, size_t n)
 {
@@ -211,7 +280,11 @@ child_reap(struct child *children, size_t n)
 		if (first != 0 && children[i].pid == first)
 			is_running(&children[i]);
 	for (size_t i = 0; i < n; i++)
-		running += is_running(&children[i]);
+		is_running(&children[i]);
+	if (kin_adopts())
+		reap_orphans(children, n);
+	for (size_t i = 0; i < n; i++)
+		running += children[i].pid != 0;
 	return running;
 }
 
@@ -229,22 +302,49 @@ signal_all(struct child *children, size_t n, int signo)
 	}
 }
 
-void
-child_end_all(struct child *children, size_t n)
+/* Signal 0 only counts.  Returns how many there are. */
+static size_t
+signal_everyone(struct child *children, size_t n, int signo, bool with_kin)
+{
+	size_t running = child_reap(children, n);
+
+	if (signo != 0)
+		signal_all(children, n, signo);
+	return with_kin ? running + kin_signal(children, n, signo) : running;
+}
+
+static void
+end_everyone(struct child *children, size_t n, bool with_kin)
 {
 	int64_t now = deadline_now(), kill_at = now + GRACE_NS;
 	struct timespec ts;
+	int tries = 0;
 
-	if (child_reap(children, n) == 0)
+	if (signal_everyone(children, n, SIGTERM, with_kin) == 0)
 		return;
-	signal_all(children, n, SIGTERM);
-	while (child_reap(children, n) > 0) {
+	while (signal_everyone(children, n, 0, with_kin) > 0) {
 		now = deadline_now();
 		if (now >= kill_at) {
-			signal_all(children, n, SIGKILL);
-			kill_at = DEADLINE_NEVER;
+			signal_everyone(children, n, SIGKILL, with_kin);
+			if (with_kin && tries++ == KILL_TRIES)
+				with_kin = false;
+			kill_at = with_kin ? now + KILL_AGAIN_NS :
+			    DEADLINE_NEVER;
 		}
 		ppoll(NULL, 0, deadline_left(signals_has_child() ? now :
 		    kill_at, now, &ts), signals_wait_mask());
 	}
+}
+
+void
+child_end_all(struct child *children, size_t n)
+{
+	if (child_reap(children, n) > 0)
+		end_everyone(children, n, false);
+}
+
+void
+child_end_kin(struct child *children, size_t n)
+{
+	end_everyone(children, n, true);
 }

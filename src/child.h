@@ -9,17 +9,23 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Under which numbers a command has its ends. */
+struct child_fds {
+	int		 in, out;
+};
+
 struct child {
 	pid_t		 pid;		/* 0: not running (any more) */
 	char		**argv;		/* borrowed, NULL-ended */
 	int		 in, out;	/* what it gets as 0 and 1; -1: ours */
+	const struct child_fds *fds;	/* NULL: 0 and 1; borrowed */
 	int		 status;	/* exit status, 128 + N for a signal */
 	bool		 lost;		/* somebody else reaped it: 125 */
 	int64_t		 ended_ns;	/* when it was reaped, deadline.h */
 };
 
 /*
- * Run argv with in and out as its standard input and output, all else as we
+ * Run argv with in and out under these numbers, all else as we
  * inherited it.  It dies with us (PR_SET_PDEATHSIG, prctl(2)).  Returns 0
  * when exec(3) succeeded; -1 with errno and status set to 125, 126 or 127
  * when it did not, and nothing is left running then.
@@ -37,5 +43,11 @@ size_t	 child_reap(struct child *, size_t n);
  * Never fails; returns when all are gone.
  */
 void	 child_end_all(struct child *, size_t n);
+
+/*
+ * The same for them and all that they have started, kin.h; but what has left
+ * our session goes on.  Those may be left where the children have ended.
+ */
+void	 child_end_kin(struct child *, size_t n);
 
 #endif

@@ -1,347 +1,282 @@
 /*
- * duplex - two-way communication between two commands, or a command and us.
+ * duplex - two-way communication between two commands, a command and us, or
+ * through a pair of FIFOs.
  */
 #include "config.h"
 
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stddef.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#include "child.h"
+#include "channel.h"
 #include "command.h"
-#include "deadline.h"
-#include "flow.h"
+#include "compat.h"
 #include "options.h"
+#include "parse.h"
+#include "partner.h"
 #include "run.h"
 #include "sides.h"
 #include "status.h"
-#include "stdfds.h"
 #include "trace.h"
 
-enum {
-	LEFT,
-	RIGHT,
-	SIDES
-};
+/* Descriptors that a command needs besides those that --fds names. */
+#define FDS_SPARE 16
 
-/*
- * One side: a command, or our own standard input and output.  Its two
- * descriptors are what the relay holds: `from` to read what it says, `to`
- * to tell it something.
- */
-struct duplex_side {
-	bool		 ours;		/* `-` */
-	struct child	*child;		/* NULL for ours */
-	int		 from, to;	/* relayed only; -1: closed */
-};
-
-struct duplex {
-	struct duplex_side	 sides[SIDES];
-	struct child		 children[SIDES];
-	size_t			 nchildren;
-	struct flow		 flows[SIDES];
-	struct run		 run;
-	int			 failure;	/* of the first that failed */
+struct duplex_options {
+	const char	*separator;	/* --separator */
+	const char	*from, *to;	/* --from, --to */
+	int64_t		 half_close;	/* --half-close, ns; 0: no limit */
+	struct channel_options channel;	/* --fds, --status, -c */
 };
 
 enum {
-	KEY_SEPARATOR = OPTION_LONG
+	KEY_FROM = OPTION_LONG,
+	KEY_TO,
+	KEY_FDS,
+	KEY_HALF_CLOSE,
+	KEY_STATUS,
+	KEY_SEPARATOR
 };
 
 static const struct option_spec options[] = {
+	{ KEY_FROM, "from", "FIFO", "the other side is FIFOs: read this one" },
+	{ KEY_TO, "to", "FIFO", "and write to this one" },
+	{ 'c', "bytes", "SIZE", "end after so much of an answer" },
+	{ KEY_HALF_CLOSE, "half-close", "DURATION",
+	    "limit the silence after one direction ended" },
+	{ KEY_FDS, "fds", "R,W[:R,W]", "numbers the sides use, not 0,1" },
+	{ KEY_STATUS, "status", "first|last", "the status is this side's" },
 	{ KEY_SEPARATOR, "separator", "STR", "use STR between the sides" },
 	{ 0 },
 };
 
+static bool
+parse_fd(const char **text, char end, int *fd)
+{
+	char word[16];
+	uint64_t number;
+	size_t length = strcspn(*text, ",:");
+
+	if (length == 0 || length >= sizeof(word) || (*text)[length] != end)
+		return false;
+	memcpy(word, *text, length);
+	word[length] = '\0';
+	if (strspn(word, "0123456789") != length ||
+	    parse_size(word, &number) == -1 || number > INT_MAX)
+		return false;
+	*fd = (int)number;
+	*text += length + (end != '\0');
+	return true;
+}
+
+/* R,W or R,W:R,W; one pair is for both sides. */
+static int
+parse_fds(struct channel_options *opt, const char *text)
+{
+	struct child_fds *fds = opt->fds;
+	const char *at = text;
+	struct rlimit limit;
+	bool ok;
+
+	ok = parse_fd(&at, ',', &fds[LEFT].in) &&
+	    parse_fd(&at, strchr(at, ':') == NULL ? '\0' : ':', &fds[LEFT].out);
+	if (ok && *at == '\0' && at[-1] != ':')
+		fds[RIGHT] = fds[LEFT];
+	else
+		ok = ok && parse_fd(&at, ',', &fds[RIGHT].in) &&
+		    parse_fd(&at, '\0', &fds[RIGHT].out);
+	if (!ok)
+		return options_usage("invalid descriptors '%s'",
+		    trace_safe(text));
+	for (int i = 0; i < SIDES; i++) {
+		if (fds[i].in == fds[i].out)
+			return options_usage("--fds=%s: a side needs two "
+			    "descriptors", trace_safe(text));
+		if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+		    ((rlim_t)fds[i].in + FDS_SPARE > limit.rlim_cur ||
+		    (rlim_t)fds[i].out + FDS_SPARE > limit.rlim_cur))
+			return options_usage("--fds=%s: more than the limit "
+			    "of open files allows", trace_safe(text));
+	}
+	opt->has_fds = true;
+	return STATUS_OK;
+}
+
+static int
+parse_whose(struct channel_options *opt, const char *text)
+{
+	if (strcmp(text, "first") == 0)
+		opt->whose = CHANNEL_FIRST;
+	else if (strcmp(text, "last") == 0)
+		opt->whose = CHANNEL_LAST;
+	else
+		return options_usage("invalid side '%s'", trace_safe(text));
+	return STATUS_OK;
+}
+
+static int
+parse_option(struct duplex_options *opt, int key, const char *arg)
+{
+	switch (key) {
+	case KEY_FROM:
+		opt->from = arg;
+		return STATUS_OK;
+	case KEY_TO:
+		opt->to = arg;
+		return STATUS_OK;
+	case 'c':
+		if (parse_size(arg, &opt->channel.limit) == -1)
+			return options_bad_argument("number of bytes", arg);
+		return STATUS_OK;
+	case KEY_HALF_CLOSE:
+		if (parse_duration(arg, &opt->half_close) == -1)
+			return options_bad_argument("duration", arg);
+		return STATUS_OK;
+	case KEY_FDS:
+		return parse_fds(&opt->channel, arg);
+	case KEY_STATUS:
+		return parse_whose(&opt->channel, arg);
+	default:
+		opt->separator = arg;
+		return sides_check_separator(arg);
+	}
+}
+
+/* Whether the other side is FIFOs. */
+static bool
+has_partner(const struct duplex_options *opt)
+{
+	return opt->from != NULL || opt->to != NULL;
+}
+
+static int
+check_options(const struct duplex_options *opt)
+{
+	if ((opt->from == NULL) != (opt->to == NULL))
+		return options_usage("--from and --to belong together");
+	if (opt->channel.limit != FLOW_NO_LIMIT && !has_partner(opt))
+		return options_usage("--bytes needs --from and --to");
+	return STATUS_OK;
+}
+
+static int
+set_side(struct channel *channel, int i, char **argv)
+{
+	if (argv[0] == NULL)
+		return options_usage("a side without a command");
+	if (strcmp(argv[0], "-") != 0)
+		channel_set_command(channel, i, argv);
+	else if (argv[1] != NULL)
+		return options_usage("'-' takes no argument");
+	return STATUS_OK;
+}
+
 /*
- * Cut argv at the separators.  An empty side is an error, a missing second
- * side is us.
+ * Cut argv at the separators.  An empty side is an error, a missing one is
+ * us; FIFOs are the second.
  */
 static int
-parse_sides(struct duplex *duplex, char **argv, const char *separator)
+parse_sides(struct channel *channel, char **argv,
+    const struct duplex_options *opt)
 {
 	static char dash[] = "-";
 	static char *us[] = { dash, NULL };
-	char **starts[SIDES] = { NULL, us };
-	struct duplex_side *side;
-
-	if (sides_split(argv, separator, starts, SIDES) > SIDES)
-		return options_usage("more than two sides were given");
-	for (int i = 0; i < SIDES; i++) {
-		side = &duplex->sides[i];
-		side->from = side->to = -1;
-		if (starts[i][0] == NULL)
-			return options_usage("a side without a command");
-		side->ours = strcmp(starts[i][0], "-") == 0;
-		if (side->ours && starts[i][1] != NULL)
-			return options_usage("'-' takes no argument");
-		if (side->ours)
-			continue;
-		side->child = &duplex->children[duplex->nchildren++];
-		*side->child = (struct child){
-			.argv = starts[i], .in = -1, .out = -1
-		};
-	}
-	if (duplex->nchildren == 0)
-		return options_usage("at least one side must be a command");
-	return STATUS_OK;
-}
-
-static void
-close_fd(int *fd)
-{
-	if (*fd != -1)
-		close(*fd);
-	*fd = -1;
-}
-
-static int
-make_pipe(int *read_end, int *write_end)
-{
-	int fds[2];
-
-	if (pipe2(fds, O_CLOEXEC) == -1)
-		return -1;
-	*read_end = fds[0];
-	*write_end = fds[1];
-	return 0;
-}
-
-/* Kernel pipes alone: each command's output is the other one's input. */
-static int
-join_directly(struct duplex *duplex)
-{
-	struct child *left = duplex->sides[LEFT].child;
-	struct child *right = duplex->sides[RIGHT].child;
-
-	trace_event("joined directly");
-	/* The other side is us: the command has our own input and output. */
-	if (left == NULL || right == NULL)
-		return 0;
-	if (make_pipe(&right->in, &left->out) == -1)
-		return -1;
-	return make_pipe(&left->in, &right->out);
-}
-
-/* The names of the ends, for a run that does not come so far. */
-static void
-name_flow(struct flow *flow, const struct duplex_side *from,
-    const struct duplex_side *to)
-{
-	endpoint_init_none(&flow->source, from->ours ? "standard input" :
-	    from->child->argv[0]);
-	endpoint_init_none(&flow->sink, to->ours ? "standard output" :
-	    to->child->argv[0]);
-}
-
-/* Two pipes for each command, whose other ends we hold. */
-static int
-join_by_relay(struct duplex *duplex)
-{
-	struct duplex_side *side;
-
-	trace_event("joined by a relay");
-	name_flow(&duplex->flows[0], &duplex->sides[LEFT],
-	    &duplex->sides[RIGHT]);
-	name_flow(&duplex->flows[1], &duplex->sides[RIGHT],
-	    &duplex->sides[LEFT]);
-	for (side = duplex->sides; side < duplex->sides + SIDES; side++) {
-		if (side->ours)
-			continue;
-		if (make_pipe(&side->child->in, &side->to) == -1 ||
-		    make_pipe(&side->from, &side->child->out) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-static void
-close_children_ends(struct duplex *duplex)
-{
-	for (size_t i = 0; i < duplex->nchildren; i++) {
-		close_fd(&duplex->children[i].in);
-		close_fd(&duplex->children[i].out);
-	}
-}
-
-static int
-start_all(struct duplex *duplex)
-{
-	struct child *child;
-
-	for (size_t i = 0; i < duplex->nchildren; i++) {
-		child = &duplex->children[i];
-		if (child_start(child) == 0)
-			continue;
-		warn("%s", trace_safe(child->argv[0]));
-		return child->status;
-	}
-	return STATUS_OK;
-}
-
-/* One direction of the relay, out of one side and into the other. */
-static int
-make_flow(struct flow *flow, struct duplex_side *from, struct duplex_side *to,
-    struct outcome *outcome)
-{
-	if (from->ours) {
-		if (run_take_stdin(&flow->source, outcome) == -1)
-			return -1;
-	} else if (endpoint_init(&flow->source, from->from, O_RDONLY,
-	    from->child->argv[0]) == -1)
-		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SOURCE, errno,
-		    from->child->argv[0]);
-	from->from = -1;		/* the endpoint's by now */
-	if (to->ours)
-		return run_take_stdout(&flow->sink, outcome);
-	if (endpoint_init(&flow->sink, to->to, O_WRONLY,
-	    to->child->argv[0]) == -1)
-		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
-		    to->child->argv[0]);
-	to->to = -1;
-	/* A command may stop reading; its status says whether that is bad. */
-	flow->sink_may_leave = true;
-	return 0;
-}
-
-static int
-relay_sides(struct duplex *duplex)
-{
-	struct duplex_side *left = &duplex->sides[LEFT];
-	struct duplex_side *right = &duplex->sides[RIGHT];
-	struct run *run = &duplex->run;
-
-	if (make_flow(&duplex->flows[0], left, right, &run->outcome) == -1 ||
-	    make_flow(&duplex->flows[1], right, left, &run->outcome) == -1)
-		return run_conclude(run);
-	return run_flows(run);
-}
-
-/* Of the commands that have failed, the first in time. */
-static int
-first_failure(const struct duplex *duplex)
-{
-	const struct child *child, *first = NULL;
-
-	for (child = duplex->children;
-	    child < duplex->children + duplex->nchildren; child++) {
-		if (child->pid != 0 || child->status == 0)
-			continue;
-		if (first == NULL || child->ended_ns < first->ended_ns)
-			first = child;
-	}
-	return first == NULL ? STATUS_OK : first->status;
-}
-
-/* Reap what has ended, and remember which failed first. */
-static void
-reap(void *arg)
-{
-	struct run *run = arg;
-	struct duplex *duplex = (struct duplex *)((char *)run -
-	    offsetof(struct duplex, run));
-
-	child_reap(duplex->children, duplex->nchildren);
-	if (duplex->failure == STATUS_OK)
-		duplex->failure = first_failure(duplex);
-}
-
-/* What is left once nothing can move any more: that the commands end. */
-static int
-wait_all(struct duplex *duplex)
-{
-	return run_wait(&duplex->run, duplex->children, duplex->nchildren,
-	    false, deadline_after(deadline_now(),
-	    duplex->run.limits.idle_timeout));
-}
-
-/*
- * Joined directly to us, a command has our input and output; that it has
- * closed them is seen outside only if we have not got them, too.
- */
-static void
-drop_our_ends(const struct duplex *duplex)
-{
-	if (duplex->nchildren == SIDES)
-		return;
-	stdfds_drop(STDIN_FILENO);
-	stdfds_drop(STDOUT_FILENO);
-}
-
-/* A child that somebody else reaped: its status is not to be had. */
-static void
-report_lost(const struct duplex *duplex)
-{
-	for (size_t i = 0; i < duplex->nchildren; i++)
-		if (duplex->children[i].lost)
-			warnx("%s: its exit status was lost",
-			    trace_safe(duplex->children[i].argv[0]));
-}
-
-static int
-run_sides(struct duplex *duplex, bool relayed)
-{
+	char **starts[SIDES] = { us, us };
+	size_t max = has_partner(opt) ? 1 : SIDES;
 	int status;
 
-	if ((relayed ? join_by_relay(duplex) : join_directly(duplex)) == -1) {
-		warn("pipe");
-		close_children_ends(duplex);
-		return STATUS_FAILED;
-	}
-	status = start_all(duplex);
-	close_children_ends(duplex);
-	if (status != STATUS_OK) {
-		child_end_all(duplex->children, duplex->nchildren);
+	if (*argv == NULL && !has_partner(opt))
+		return options_usage("no command was given");
+	if (*argv != NULL &&
+	    sides_split(argv, opt->separator, starts, max) > max)
+		return options_usage(max == 1 ? "more than one side was given "
+		    "besides the FIFOs" : "more than two sides were given");
+	status = set_side(channel, LEFT, starts[LEFT]);
+	if (status == STATUS_OK)
+		status = set_side(channel, RIGHT, starts[RIGHT]);
+	if (status != STATUS_OK)
 		return status;
+	if (channel->nchildren == 0 && !has_partner(opt))
+		return options_usage("at least one side must be a command");
+	if ((opt->channel.whose == CHANNEL_FIRST &&
+	    channel->sides[LEFT].child == NULL) ||
+	    (opt->channel.whose == CHANNEL_LAST &&
+	    channel->sides[RIGHT].child == NULL))
+		return options_usage("--status: that side is no command");
+	return STATUS_OK;
+}
+
+/* Whether somebody has to see the bytes, or where they end. */
+static bool
+needs_relay(const struct duplex_options *opt,
+    const struct common_options *common)
+{
+	return has_partner(opt) || opt->half_close != 0 ||
+	    common->idle_timeout != 0;
+}
+
+/* The FIFOs are opened before any command is started. */
+static int
+run_with_partner(struct channel *channel, struct partner *partner)
+{
+	struct run *run = &channel->run;
+	int status;
+
+	channel->sides[RIGHT].kind = CHANNEL_PARTNER;
+	channel->sides[RIGHT].partner = partner;
+	if (partner_open(partner, &run->limits, &run->outcome) == -1) {
+		status = run_conclude(run);
+		partner_close(partner);
+		return status == STATUS_ERROR && channel->nchildren > 0 ?
+		    STATUS_FAILED : status;
 	}
-	if (relayed)
-		status = relay_sides(duplex);
-	else
-		drop_our_ends(duplex);
-	if (status == STATUS_OK) {
-		status = wait_all(duplex);
-		reap(&duplex->run);
-	}
-	child_end_all(duplex->children, duplex->nchildren);
-	report_lost(duplex);
-	/* What was noted failed before we closed or ended anything. */
-	return status_join(duplex->failure, status);
+	partner->chore.next = run->limits.chores;
+	run->limits.chores = &partner->chore;
+	return channel_run(channel, true);
 }
 
 static int
 run(const struct command *command, int argc, char **argv)
 {
+	struct duplex_options opt = {
+		.separator = SIDES_SEPARATOR,
+		.channel.limit = FLOW_NO_LIMIT,
+	};
+	struct channel channel = { .opt = &opt.channel };
 	struct options parsed;
-	struct duplex duplex;
-	const char *arg, *separator = SIDES_SEPARATOR;
+	struct partner partner;
+	const char *arg;
 	bool relayed;
-	int status;
+	int key, status;
 
 	options_init(&parsed, command, argc, argv, true);
-	while (options_next(&parsed, &arg) == KEY_SEPARATOR) {
-		separator = arg;
-		status = sides_check_separator(arg);
+	while ((key = options_next(&parsed, &arg)) > 0) {
+		status = parse_option(&opt, key, arg);
 		if (status != STATUS_OK)
 			return status;
 	}
-	if (parsed.stopped)
+	if (key == OPTIONS_STOP)
 		return parsed.status;
-	if (optind == argc)
-		return options_usage("no command was given");
-	memset(&duplex, 0, sizeof(duplex));
-	status = parse_sides(&duplex, argv + optind, separator);
+	status = check_options(&opt);
+	if (status == STATUS_OK)
+		status = parse_sides(&channel, argv + optind, &opt);
 	if (status != STATUS_OK)
 		return status;
 
-	/* Only a relay sees that nothing moves. */
-	relayed = parsed.common.idle_timeout != 0;
-	run_init(&duplex.run, &parsed, duplex.flows, relayed ? SIDES : 0);
-	duplex.run.limits.reap = reap;
-	status = run_sides(&duplex, relayed);
-	run_stats(&duplex.run, status);
+	relayed = needs_relay(&opt, &parsed.common);
+	run_init(&channel.run, &parsed, channel.flows, relayed ? SIDES : 0);
+	channel.run.limits.half_close = opt.half_close;
+	channel.run.limits.chores = &channel.kin_chore;
+	channel.kin_chore.fd = -1;
+	channel.kin_chore.at = INT64_MAX;
+	if (has_partner(&opt)) {
+		partner_init(&partner, opt.from, opt.to);
+		status = run_with_partner(&channel, &partner);
+	} else
+		status = channel_run(&channel, relayed);
+	run_stats(&channel.run, status);
 	return status;
 }
 

@@ -54,6 +54,12 @@ int	 fifo_open_write(struct endpoint *, const char *path,
 	    const struct limits *, struct outcome *);
 
 /*
+ * Pin what the path names and see that it is a FIFO.  Returns an O_PATH
+ * descriptor, which is neither a reader nor a writer, or -1 with the outcome.
+ */
+int	 fifo_pin(const char *path, enum side, struct outcome *);
+
+/*
  * Open the FIFO that pinned, an O_PATH descriptor, stands for, whatever its
  * path names by now, without waiting.  access is O_RDONLY, or O_RDWR: both
  * ends at a time; from then on nobody else notices that a reader or a writer

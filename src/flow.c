@@ -175,6 +175,12 @@ flow_start(struct flow *flow)
 	/* The first state, which no transition leads to. */
 	flow->state = flow->source.kind == ENDPOINT_NONE ? FLOW_DRAINING :
 	    flow->source.fifo ? FLOW_WAITING : FLOW_OPEN;
+	if (flow->sink_pending) {
+		flow->runnable = false;
+		flow->wait_side = SIDE_SINK;
+		flow->blocked_at = flow->moved_at;
+		return 0;
+	}
 	return use_transport(flow, transport_choose(flow));
 }
 
@@ -306,6 +312,16 @@ flow_peer_came(struct flow *flow)
 	if (!keeps_watch(flow))
 		stop_watching(flow);
 	flow_set_state(flow, FLOW_OPEN);
+}
+
+int
+flow_sink_opened(struct flow *flow)
+{
+	flow->sink_pending = false;
+	flow->moved_at = deadline_now();
+	flow_wake(flow);
+	flow->wait_side = SIDE_SOURCE;
+	return use_transport(flow, transport_choose(flow));
 }
 
 void

@@ -79,6 +79,10 @@ struct flow {
 	bool		 counts_records; /* the quota is not in bytes only */
 	unsigned char	 delimiter;	/* of these records */
 	bool		 sink_may_leave; /* its leaving is no failure */
+	bool		 sink_pending;	/* it is not open yet: flow_sink_opened() */
+	bool		 decides;	/* once it is over, so are all others */
+	/* The flow is over, and its ends are about to be closed. */
+	void		(*over)(struct flow *);
 	/*
 	 * When all is delivered and the source is at its end: put the next
 	 * source in place by flow_next_source(), or bytes by flow_hold(),
@@ -232,6 +236,12 @@ enum flow_awaits flow_awaits(const struct flow *);
 
 /* While it waits for a writer: the source is another FIFO now. */
 int	 flow_renew_source(struct flow *);
+
+/*
+ * The sink that was pending is in place.  Returns 0 or -1 with errno
+ * (ENOMEM).
+ */
+int	 flow_sink_opened(struct flow *);
 
 /*
  * Make a blocked flow runnable once more if it has moved so many bytes since

@@ -14,11 +14,17 @@
 /* How often a long wait looks whether what it waits for is still there. */
 #define LIMIT_LOOK_NS	NS_PER_SEC
 
+struct chore;
+
 struct limits {
 	bool		 nonblock;		/* -n */
 	int64_t		 open_timeout;		/* -w, ns; 0: no limit */
 	int64_t		 idle_timeout;		/* -T, ns; 0: no limit */
+	int64_t		 half_close;		/* ns; 0: no limit: how long
+						   the others may be silent
+						   once a flow is over */
 	int64_t		 deadline;		/* -t, absolute, deadline.h */
+	struct chore	*chores;		/* chore.h; borrowed */
 	void		(*report)(void *);	/* SIGUSR1 came */
 	void		(*reap)(void *);	/* SIGCHLD came */
 	/* Called while a relay runs; returns when to call it again. */

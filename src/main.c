@@ -21,9 +21,13 @@
  *	rendezvous.c	how a writer waits for readers in open(2)
  *	path.c		ends that the command line names
  *	place.c		how a FIFO gets its name, and loses it again
+ *	channel.c	the two sides of duplex, and how they are joined
+ *	partner.c	a pair of FIFOs as a side of it
  *	child.c		commands that we run: start, reap, end
  *	limiter.c	a token bucket for --rate-limit
  *	dump.c		traffic made readable
+ *	kin.c		what these have started in turn
+ *	chore.c		what else a wait looks after
  *	signals.c	handlers, masks, what was inherited, dying
  *	report.c	counters as text or JSON
  *	table.c		tables, trees and JSON by libsmartcols

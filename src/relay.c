@@ -14,6 +14,7 @@
 #include <sys/param.h>
 #include <unistd.h>
 
+#include "chore.h"
 #include "compat.h"
 #include "deadline.h"
 #include "fifo.h"
@@ -66,7 +67,8 @@ struct relay {
 	struct flow		*flows;
 	size_t			 nflows;
 	const struct limits	*limits;
-	struct pollfd		*slots;		/* SLOTS for each flow */
+	struct pollfd		*slots;		/* SLOTS for each flow, and
+						   one for each chore */
 	struct outcome		*outcome;
 	int64_t			 now;
 	int64_t			 no_way_before;	/* see give_way() */
@@ -108,7 +110,7 @@ fill_slots(const struct flow *flow, struct pollfd *slots)
 {
 	for (int i = 0; i < SLOTS; i++)
 		slots[i] = (struct pollfd){ .fd = -1 };
-	if (flow_is_over(flow) || flow->runnable)
+	if (flow_is_over(flow) || flow->runnable || flow->sink_pending)
 		return;
 	/* Its end of file is not news while nobody reads. */
 	if (flow->awaits == FLOW_AWAITS_READER) {
@@ -208,6 +210,8 @@ counts_as_idle(const struct flow *flow)
 
 	if (flow_is_over(flow))
 		return true;
+	if (flow->sink_pending)
+		return false;
 	if (flow_awaits(flow) == FLOW_AWAITS_WRITER ||
 	    flow_awaits(flow) == FLOW_AWAITS_READER)
 		return false;
@@ -215,6 +219,28 @@ counts_as_idle(const struct flow *flow)
 		return false;
 	return trunk == NULL || flow->wait_side != SIDE_SOURCE ||
 	    trunk->runnable || trunk->wait_side != SIDE_OTHERS;
+}
+
+/* One direction has ended, and the others say nothing any more. */
+static int
+check_half_close(struct relay *relay, int64_t *next)
+{
+	int64_t since = -1, by;
+	bool ended = false;
+	struct flow *flow;
+
+	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++) {
+		ended = ended || flow_is_over(flow);
+		since = MAX(since, flow_last_event(relay, flow));
+	}
+	if (!ended || relay->limits->half_close == 0)
+		return 0;
+	by = deadline_after(since, relay->limits->half_close);
+	if (relay->now >= by)
+		return outcome_set(relay->outcome, OUTCOME_HALF_CLOSED,
+		    SIDE_NONE, 0, NULL);
+	*next = deadline_min(*next, by);
+	return 0;
 }
 
 /* The nearest deadline, or -1 when one has passed. */
@@ -247,7 +273,10 @@ check_deadlines(struct relay *relay, int64_t *next)
 			    OUTCOME_IDLE_TIMEOUT, SIDE_NONE, 0, NULL);
 		*next = deadline_min(*next, moved_at);
 	}
-	return 0;
+	if (chore_run(limits->chores, NULL, relay->now, relay->outcome) == -1)
+		return -1;
+	*next = chore_next(limits->chores, *next);
+	return check_half_close(relay, next);
 }
 
 static void
@@ -297,6 +326,8 @@ wait_for_lock(struct relay *relay, struct flow *flow, int64_t until)
 static int
 wait_for_events(struct relay *relay, int64_t until)
 {
+	struct chore *chores = relay->limits->chores;
+	struct pollfd *others = relay->slots + relay->nflows * SLOTS;
 	struct flow *flow, *waiter;
 	struct timespec ts;
 	bool alone;
@@ -309,9 +340,10 @@ wait_for_events(struct relay *relay, int64_t until)
 		until = deadline_min(until, relay->now + LOCK_LOOK_NS);
 	for (size_t i = 0; i < relay->nflows; i++)
 		fill_slots(&relay->flows[i], relay->slots + i * SLOTS);
+	chore_poll(chores, others);
 	if (signals_arrived())
 		until = relay->now;
-	n = ppoll(relay->slots, relay->nflows * SLOTS,
+	n = ppoll(relay->slots, relay->nflows * SLOTS + chore_count(chores),
 	    deadline_left(until, relay->now, &ts), signals_wait_mask());
 	if (n == -1 && errno != EINTR && errno != EAGAIN)
 		return outcome_set(relay->outcome, OUTCOME_ERROR, SIDE_NONE,
@@ -326,13 +358,16 @@ wait_for_events(struct relay *relay, int64_t until)
 		    read_slots(relay, flow, relay->slots + i * SLOTS) == -1)
 			return -1;
 	}
-	return 0;
+	return n > 0 ? chore_run(chores, others, relay->now, relay->outcome) :
+	    0;
 }
 
 /* The ends of a flow that is over: the peers shall know at once. */
 static int
 close_ends(struct relay *relay, struct flow *flow)
 {
+	if (flow->over != NULL)
+		flow->over(flow);
 	if (flow_finish(flow) == 0)
 		return 0;
 	outcome_set(relay->outcome, OUTCOME_ERROR, SIDE_SINK, errno,
@@ -373,6 +408,8 @@ count_flows(const struct relay *relay, size_t *waiting, size_t *taps)
 
 	*waiting = *taps = 0;
 	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++) {
+		if (flow_is_over(flow) && flow->decides)
+			return 0;
 		if (flow_is_over(flow))
 			continue;
 		going++;
@@ -487,7 +524,8 @@ relay_run(struct flow *flows, size_t n, const struct limits *limits,
 	int result;
 
 	outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
-	relay.slots = calloc(n * SLOTS, sizeof(*relay.slots));
+	relay.slots = calloc(n * SLOTS + chore_count(limits->chores),
+	    sizeof(*relay.slots));
 	if (relay.slots == NULL)
 		return outcome_set(outcome, OUTCOME_ERROR, SIDE_NONE, errno,
 		    NULL);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chore.h"
 #include "command.h"
 #include "deadline.h"
 #include "relay.h"
@@ -180,6 +181,7 @@ explain(const struct run *run, const struct outcome *outcome)
 
 	switch (outcome->why) {
 	case OUTCOME_DONE:
+	case OUTCOME_HALF_CLOSED:
 		break;
 	case OUTCOME_SIGNAL:
 		signals_condemn(outcome->signo);
@@ -298,14 +300,20 @@ int
 run_wait(struct run *run, struct child *children, size_t n, bool forever,
     int64_t idle_by)
 {
-	int64_t end = deadline_min(run->limits.deadline, idle_by), now;
+	int64_t end, now;
 	struct timespec ts;
 
 	outcome_set(&run->outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
 	while (child_reap(children, n) > 0 || forever) {
 		now = deadline_now();
-		if (wait_is_over(run, now, idle_by))
+		if (run->limits.reap != NULL)
+			run->limits.reap(run->limits.arg);
+		if (wait_is_over(run, now, idle_by) ||
+		    chore_run(run->limits.chores, NULL, now,
+		    &run->outcome) == -1)
 			break;
+		end = chore_next(run->limits.chores,
+		    deadline_min(run->limits.deadline, idle_by));
 		ppoll(NULL, 0, deadline_left(signals_arrived() ? now : end,
 		    now, &ts), signals_wait_mask());
 	}

@@ -57,9 +57,9 @@ int	 run_conclude(struct run *);
 /*
  * Wait for the children to end; where forever is set, for a signal or a
  * time-out even without any.  A fatal signal, --timeout, or idle_by (a
- * deadline for --idle-timeout) end the wait: the outcome is explained, and
- * the children are left to the caller.  Returns the status of that, 0 when
- * all have ended.
+ * deadline for --idle-timeout) end the wait, or a chore, of which only the
+ * deadlines count here: the outcome is explained, and the children are left
+ * to the caller.  Returns the status of that, 0 when all have ended.
  */
 int	 run_wait(struct run *, struct child *, size_t n, bool forever,
 	    int64_t idle_by);

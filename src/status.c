@@ -24,6 +24,7 @@ status_from_outcome(const struct outcome *outcome)
 {
 	switch (outcome->why) {
 	case OUTCOME_DONE:
+	case OUTCOME_HALF_CLOSED:
 		return STATUS_OK;
 	case OUTCOME_NO_PEER:
 		return STATUS_NO_PEER;

@@ -227,6 +227,210 @@ nobody_holds() {
 	stderr_matches "^ipctool duplex: a side without a command"
 }
 
+@test "--fds are the numbers under which the sides have their ends" {
+	local way
+
+	for way in "${ways[@]}"; do
+		# shellcheck disable=SC2086
+		{
+		run -0 --separate-stderr ipctool duplex $way --fds=0,1:5,3 \
+		    sh -c 'echo question; read -r a; echo "$a" > left' :: \
+		    sh -c 'read -r q <&5; echo "$q?" >&3; cat > right' <<< ours
+		stderr_is ""
+		[[ $(< left) == "question?" && $(< right) == ours ]]
+		# One pair is for both.  Crossed, one has to get out of the way.
+		run -0 --separate-stderr ipctool duplex $way --fds=4,3 \
+		    sh -c 'echo one >&3; read -r a <&4; echo "$a" > left' :: \
+		    sh -c 'read -r q <&4; echo "$q two" >&3; echo done'
+		is done
+		[[ $(< left) == "one two" ]]
+		run -0 --separate-stderr ipctool duplex $way --fds=1,0 \
+		    sh -c 'read -r l <&1; echo "$l, $l" >&0' <<< hello
+		is "hello, hello"
+		run -0 --separate-stderr ipctool duplex $way --fds=7,8 \
+		    sh -c 'read -r l <&7; echo "$l" >&8' <<< hello
+		is hello
+		run -127 --separate-stderr ipctool duplex $way --fds=3,4 \
+		    true :: ./missing
+		stderr_is "ipctool duplex: ./missing: No such file or directory"
+		}
+	done
+}
+
+@test "--fds: a command has these two more, and nothing else of ours" {
+	local way name
+
+	limited "$TOOLS_DIR/fdlist" none < /dev/null
+	{ numbers none; printf '%s\n' 7 9; } | sort -n > wanted
+	for way in "${ways[@]}"; do
+		# shellcheck disable=SC2086
+		limited "$IPCTOOL" duplex $way --fds=9,7 \
+		    "$TOOLS_DIR/fdlist" left :: "$TOOLS_DIR/fdlist" right \
+		    < /dev/null
+		for name in left right; do
+			same wanted <(numbers "$name" | sort -n)
+		done
+	done
+}
+
+@test "--fds that are none are a usage error" {
+	local fds
+
+	for fds in "" 1 1,2,3 1,2: :1,2 1,2:3 1,2:3,4:5,6 a,b -1,2 1K,2 3,3 \
+	    1,2:4,4 1,99999999; do
+		run -2 --separate-stderr ipctool duplex "--fds=$fds" true
+		stderr_matches "^ipctool duplex: "
+	done
+}
+
+@test "--status takes the status of the first or of the last side" {
+	local way left right first last
+
+	for way in "${ways[@]}"; do
+		while read -r left right first last; do
+			# shellcheck disable=SC2086
+			{
+			run "-$first" ipctool duplex $way --status=first \
+			    sh -c "exit $left" :: sh -c "exit $right"
+			run "-$last" ipctool duplex $way --status=last \
+			    sh -c "exit $left" :: sh -c "exit $right"
+			}
+		done <<- END
+			0 0 0 0
+			3 0 3 0
+			0 4 0 4
+			3 4 3 4
+		END
+		# shellcheck disable=SC2086
+		run -124 ipctool duplex $way --status=last -t 0.1 true :: \
+		    sleep 1000
+	done
+	run -2 ipctool duplex --status=both true :: true
+	run -2 --separate-stderr ipctool duplex --status=last true
+	stderr_matches "^ipctool duplex: --status: that side is no command"
+}
+
+@test "--half-close limits the silence after one direction has ended" {
+	# The one that sleeps has said that it reads no more.
+	timed run -0 --separate-stderr ipctool duplex --half-close=0.3 \
+	    sh -c 'echo hello; exec >&-; exec sleep 1000' :: \
+	    sh -c 'cat; exec sleep 1000'
+	stderr_is ""
+	between 300 3300 "$elapsed"
+	# Not while something is said.
+	run -0 --separate-stderr ipctool duplex --half-close=1 \
+	    "$TOOLS_DIR/peer-write" --bytes=20 --chunk=1 --delay=100000 :: \
+	    sh -c 'exec >&-; exec "$TOOLS_DIR/peer-check" --bytes=20 > got'
+	[[ $(< got) == 20 ]]
+	# Not before one has ended.
+	timed run -0 ipctool duplex --half-close=0.1 sleep 0.5 :: cat
+	between 500 3300 "$elapsed"
+	# What failed before counts.
+	run -3 ipctool duplex --half-close=0.3 sh -c 'exit 3' :: sleep 1000
+}
+
+@test "a time-out ends what the commands have started, too" {
+	local way
+
+	for way in "${ways[@]}"; do
+		rm -f alive
+		mkfifo alive
+		exec {alive}<> alive
+		# shellcheck disable=SC2086
+		timed run -124 --separate-stderr ipctool duplex $way -t 0.3 \
+		    sh -c 'sleep 1000 < alive; echo' :: \
+		    sh -c '(sleep 1000 < alive; :) & sleep 1000; :'
+		exec {alive}>&-
+		between 300 2300 "$elapsed"
+		nobody_holds alive
+	done
+}
+
+@test "a signal ends what the commands have started, also if they ignore TERM" {
+	mkfifo alive
+	exec {alive}<> alive
+	background ipctool duplex \
+	    sh -c '(trap "" TERM; : > one; sleep 1000 < alive; :) & wait' :: \
+	    sh -c ': > two; sleep 1000 < alive; :'
+	wait_until test -e one
+	wait_until test -e two
+	kill "$PID"
+	ends_with 143 "$PID"
+	exec {alive}>&-
+	nobody_holds alive
+}
+
+@test "a time-out leaves alone what has left the session, and what is not ours" {
+	need setsid
+	mkfifo alive
+	exec {alive}<> alive
+	cat > away.sh <<- 'END'
+		echo $$ > away
+		exec sleep 1000
+	END
+	cat > all.sh <<- 'END'
+		# Whoever goes on must not hold up the test.
+		exec > /dev/null 2>&1
+		sleep 1000 < alive &
+		echo $! > born
+		exec "$IPCTOOL" duplex -t 0.3 \
+		    sh -c "setsid sh away.sh & sleep 1000"
+	END
+	run -124 limited bash all.sh 3>&-
+	run ! gone "$(< born)"
+	run ! gone "$(< away)"
+	kill "$(< born)" "$(< away)"
+	exec {alive}>&-
+}
+
+@test "what a command leaves in the background at its end goes on" {
+	local way
+
+	for way in "${ways[@]}"; do
+		rm -f left
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr ipctool duplex $way sh -c \
+		    'sleep 1000 <&- >&- 2>&- 3>&- & echo $! > left' :: cat 3>&-
+		stderr_is ""
+		run ! gone "$(< left)"
+		kill "$(< left)"
+	done
+}
+
+@test "who keeps the pipe of a command that has ended is named" {
+	local way
+
+	for way in "-t 60" "-T 60"; do
+		rm -f left
+		# shellcheck disable=SC2086
+		background ipctool duplex $way sh -c \
+		    'sleep 1000 & echo $! > left' :: cat 2> err
+		local duplex=$PID
+		wait_until test -s err
+		compare_text err "ipctool duplex: sh has ended, but process $(< left) (sleep) keeps its output open" \
+		    "$(< err)"
+		kill "$(< left)"
+		ends_with 0 "$duplex"
+	done
+}
+
+@test "the end of an answer is passed on where 0 and 1 are one socket" {
+	need socat
+	cat > command <<- 'END'
+		#!/bin/sh
+		exec timeout -s KILL 20 "$IPCTOOL" duplex -T 60 sh -c \
+		    "echo hello; exec >&-; cat > heard"
+	END
+	chmod +x command
+	background limited socat UNIX-LISTEN:socket EXEC:./command
+	wait_until test -S socket
+	# It says something only after the end of what it hears.
+	run -0 limited socat UNIX-CONNECT:socket \
+	    SYSTEM:'cat > said; echo thanks'
+	ends_with 0 "$PID"
+	[[ $(< said) == hello && $(< heard) == thanks ]]
+}
+
 @test "--timeout ends the commands and is 124" {
 	local way
 

@@ -1,0 +1,215 @@
+/*
+ * partner - the other end of a pair of FIFOs.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "deadline.h"
+#include "fifo.h"
+#include "partner.h"
+#include "trace.h"
+
+#define STACK_SIZE ((size_t)64 << 10)	/* it makes three system calls */
+
+void
+partner_init(struct partner *partner, const char *from, const char *to)
+{
+	memset(partner, 0, sizeof(*partner));
+	partner->from_path = from;
+	partner->to_path = to;
+	endpoint_init_none(&partner->from, from);
+	endpoint_init_none(&partner->to, to);
+	partner->pinned = partner->done_fd = partner->fd = -1;
+	partner->chore.fd = -1;
+	partner->chore.at = DEADLINE_NEVER;
+}
+
+/* What to_path names, pinned; and not the FIFO that we read. */
+static int
+pin_sink(struct partner *partner, struct outcome *outcome)
+{
+	struct stat st;
+
+	partner->pinned = fifo_pin(partner->to_path, SIDE_SINK, outcome);
+	if (partner->pinned == -1)
+		return -1;
+	if (fstat(partner->pinned, &st) == -1)
+		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
+		    partner->to_path);
+	partner->dev = st.st_dev;
+	partner->ino = st.st_ino;
+	if (st.st_dev == partner->from.dev && st.st_ino == partner->from.ino)
+		return outcome_set(outcome, OUTCOME_SAME_FILE, SIDE_SOURCE, 0,
+		    partner->from_path);
+	return 0;
+}
+
+int
+partner_open(struct partner *partner, const struct limits *limits,
+    struct outcome *outcome)
+{
+	struct fifo_sink sink = { .path = partner->to_path };
+	struct limits at_once = *limits;
+
+	if (fifo_open_read(&partner->from, partner->from_path, outcome) == -1)
+		return -1;
+	if (pin_sink(partner, outcome) == -1)
+		return -1;
+	sink.pinned = partner->pinned;
+	sink.end = &partner->to;
+	at_once.nonblock = true;
+	if (fifo_open_write_all(&sink, 1, NULL, &at_once, outcome) == 0)
+		return 0;
+	if (outcome->why != OUTCOME_NO_PEER || limits->nonblock)
+		return -1;
+	endpoint_init_none(&partner->to, partner->to_path);
+	partner->pending = true;
+	partner->limits = limits;
+	return 0;
+}
+
+/* The thread: all signals are blocked in it, and open(2) can be cancelled. */
+static void *
+wait_for_reader(void *arg)
+{
+	struct partner *partner = arg;
+	uint64_t one = 1;
+
+	do {
+		partner->fd = fifo_open_same(partner->pinned, partner->dev,
+		    partner->ino, partner->to_path, O_WRONLY);
+	} while (partner->fd == -1 && errno == EINTR);
+	partner->errnum = errno;
+	(void)!write(partner->done_fd, &one, sizeof(one));
+	return NULL;
+}
+
+static int
+start_thread(struct partner *partner)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+	int errnum;
+
+	partner->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (partner->done_fd == -1)
+		return -1;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	errnum = pthread_create(&partner->thread, &attr, wait_for_reader,
+	    partner);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	partner->started = errnum == 0;
+	errno = errnum;
+	return errnum == 0 ? 0 : -1;
+}
+
+/* It has opened the write end, or failed to. */
+static int
+reader_came(struct partner *partner, struct outcome *outcome)
+{
+	pthread_join(partner->thread, NULL);
+	partner->started = false;
+	partner->chore.fd = -1;
+	partner->chore.at = DEADLINE_NEVER;
+	/* This open file description is ours alone. */
+	if (partner->fd == -1)
+		errno = partner->errnum;
+	else if (fcntl(partner->fd, F_SETFL, O_NONBLOCK) == 0 &&
+	    endpoint_init(&partner->flow->sink, partner->fd, O_WRONLY,
+	    partner->to_path) == 0) {
+		trace_event("%s: opened for writing",
+		    trace_safe(partner->to_path));
+		partner->fd = -1;
+		partner->flow->sink.fifo = true;
+		partner->flow->sink.nonblock = true;
+		partner->flow->sink.path = partner->to_path;
+		if (flow_sink_opened(partner->flow) == 0)
+			return 0;
+	}
+	return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
+	    partner->to_path);
+}
+
+static int
+look(struct chore *chore, int64_t now, struct outcome *outcome)
+{
+	struct partner *partner = chore->arg;
+	uint64_t count;
+
+	if (read(partner->done_fd, &count, sizeof(count)) ==
+	    (ssize_t)sizeof(count))
+		return reader_came(partner, outcome);
+	if (now >= partner->open_by)
+		return outcome_set(outcome, OUTCOME_OPEN_TIMEOUT, SIDE_SINK, 0,
+		    partner->to_path);
+	/* Who waits in open(2) of a FIFO without a name waits for ever. */
+	if (!fifo_path_is(partner->to_path, partner->dev, partner->ino))
+		return outcome_set(outcome, OUTCOME_REMOVED, SIDE_SINK, 0,
+		    partner->to_path);
+	chore->at = deadline_min(partner->open_by, now + LIMIT_LOOK_NS);
+	return 0;
+}
+
+int
+partner_give(struct partner *partner, struct flow *in, struct flow *out,
+    struct outcome *outcome)
+{
+	int64_t now = deadline_now();
+
+	in->source = partner->from;
+	endpoint_init_none(&partner->from, partner->from_path);
+	out->sink = partner->to;
+	endpoint_init_none(&partner->to, partner->to_path);
+	if (!partner->pending)
+		return 0;
+	trace_event("%s: waiting for a reader", trace_safe(partner->to_path));
+	out->sink_pending = true;
+	partner->flow = out;
+	partner->open_by = deadline_after(now, partner->limits->open_timeout);
+	if (start_thread(partner) == -1)
+		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
+		    partner->to_path);
+	partner->chore = (struct chore){
+		.next = partner->chore.next,
+		.fd = partner->done_fd,
+		.at = deadline_min(partner->open_by, now + LIMIT_LOOK_NS),
+		.call = look,
+		.arg = partner,
+	};
+	return 0;
+}
+
+static void
+close_fd(int *fd)
+{
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+}
+
+void
+partner_close(struct partner *partner)
+{
+	if (partner->started) {
+		pthread_cancel(partner->thread);
+		pthread_join(partner->thread, NULL);
+		partner->started = false;
+	}
+	endpoint_finish(&partner->from);
+	endpoint_finish(&partner->to);
+	close_fd(&partner->pinned);
+	close_fd(&partner->done_fd);
+	close_fd(&partner->fd);
+}
