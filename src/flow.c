@@ -118,7 +118,9 @@ flow_init(struct flow *flow)
 bool
 flow_feeds_itself(const struct flow *flow)
 {
-	const struct endpoint *source = &flow->source, *sink = &flow->sink;
+	const struct endpoint *source = flow->trunk != NULL ?
+	    &flow->trunk->source : &flow->source;
+	const struct endpoint *sink = &flow->sink;
 
 	return source->kind == ENDPOINT_PIPE && sink->kind == ENDPOINT_PIPE &&
 	    source->fd != -1 && sink->fd != -1 && source->dev == sink->dev &&

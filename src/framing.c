@@ -45,6 +45,24 @@ whole_records(const struct flow *flow)
 	return record_last(iov, count, flow->delimiter);
 }
 
+/*
+ * Several whole records in one write(2) that is atomic, too: not where a
+ * record alone may go while all of them are too many.  A million short lines
+ * take 10 ms this way, and 360 ms one by one; cat(1) takes 3.
+ */
+static size_t
+atomic_records(const struct flow *flow)
+{
+	struct iovec iov[2];
+	int count;
+
+	if (!flow->atomic || flow->lock || flow->drop || flow->sink_now ||
+	    flow->source.kind == ENDPOINT_NONE)
+		return 0;
+	count = buffer_data(flow->buffer, PIPE_BUF, iov);
+	return record_last(iov, count, flow->delimiter);
+}
+
 /* What cannot be held back any more goes in parts. */
 static bool
 is_too_long_to_hold(const struct flow *flow)
@@ -97,7 +115,9 @@ framing_next(struct flow *flow, size_t *length, struct move *move)
 		return next_in_turn(flow, length, move);
 	if (!flow->whole_records)
 		return MOVE_SOME;
-	*length = framing_record(flow);
+	*length = atomic_records(flow);
+	if (*length == 0)
+		*length = framing_record(flow);
 	if (*length == 0 && (flow->mid_record || is_too_long_to_hold(flow)))
 		*length = held;
 	if (*length == 0)
