@@ -30,6 +30,11 @@ _ipctool_options()
 	duplex)
 		echo "--separator= $common"
 		;;
+	fifo-stat)
+		echo "-a --all -o --output= -J --json -r --raw -n --noheadings
+		    --watch --watch= --why --graph --graph= --peek --peek=
+		    --wait-for= -w --open-timeout= --help --version"
+		;;
 	esac
 }
 
@@ -50,13 +55,14 @@ _ipctool_takes()
 	fifo-create) letters+=mog ;;
 	fifo-read) letters+=c ;;
 	fifo-write) letters+=md ;;
+	fifo-stat) letters=ow ;;
 	esac
 	case $2 in
 	--*)
 		option=$2
 		for long in $(_ipctool_options "$1"); do
 			# These take their argument behind a "=" only.
-			if [[ $long == "$2=" && $2 != --@(stats|hold) ]]; then
+			if [[ $long == "$2=" && $2 != --@(stats|hold|watch|graph|peek) ]]; then
 				return 0
 			fi
 		done
@@ -70,6 +76,21 @@ _ipctool_takes()
 		return 1
 		;;
 	esac
+}
+
+# The columns of fifo-stat, behind those that are in $cur already.
+_ipctool_columns()
+{
+	local before=
+
+	if [[ $cur == *,* ]]; then
+		before=${cur%,*},
+	elif [[ $cur == +* ]]; then
+		before=+
+	fi
+	printf "$before%s " NAME PID COMMAND FD END DOING WAIT STATE UNREAD \
+	    CAPACITY RATE MODE OWNER GROUP TYPE READERS WRITERS OPENING \
+	    HIDDEN UNLINKED DEVICE INODE TID PPID USER NONBLOCK CALL VERDICT
 }
 
 # FIFOs, and the directories on the way to them.
@@ -113,6 +134,15 @@ _ipctool_value()
 		;;
 	fifo-create:--pipe-size)
 		_ipctool_words max
+		;;
+	fifo-stat:-o | fifo-stat:--output)
+		_ipctool_words "$(_ipctool_columns)"
+		;;
+	fifo-stat:--graph)
+		_ipctool_words dot
+		;;
+	fifo-stat:--wait-for)
+		_ipctool_words "reader writer data empty gone"
 		;;
 	*:--stats)
 		_ipctool_words json
@@ -181,7 +211,8 @@ _ipctool()
 {
 	local cur prev words cword split=false
 	local command first=1 option i operands=0 ended=
-	local commands="pipe-relay fifo-create fifo-read fifo-write duplex"
+	local commands="pipe-relay fifo-create fifo-read fifo-write duplex \
+fifo-stat"
 
 	_init_completion -s -n : || return
 	command=${words[0]##*/}
@@ -239,7 +270,7 @@ _ipctool()
 		fi
 	fi
 	case $command in
-	fifo-create)
+	fifo-create | fifo-stat)
 		_ipctool_fifos
 		;;
 	fifo-read | fifo-write)
@@ -250,4 +281,4 @@ _ipctool()
 	esac
 } &&
 	complete -F _ipctool ipctool pipe-relay fifo-create fifo-read \
-	    fifo-write duplex
+	    fifo-write duplex fifo-stat

@@ -18,6 +18,7 @@ enum status {
 	STATUS_NOT_FIFO = 6,
 	STATUS_LOCKED = 7,		/* by another process */
 	STATUS_TOO_LONG = 8,		/* a record, to be atomic */
+	STATUS_DEADLOCK = 9,
 	STATUS_TIMEOUT = 124,
 	STATUS_FAILED = 125,		/* before COMMAND ran */
 	STATUS_CANNOT_EXEC = 126,

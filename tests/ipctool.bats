@@ -7,7 +7,7 @@ load lib/common
 
 # What is the same for all commands: dispatch, help, the command line.
 
-commands=(pipe-relay fifo-create fifo-read fifo-write duplex)
+commands=(pipe-relay fifo-create fifo-read fifo-write duplex fifo-stat)
 
 setup() {
 	common_setup
