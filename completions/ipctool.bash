@@ -33,6 +33,11 @@ _ipctool_options()
 		echo "--from= --to= -c --bytes= --half-close= --fds= --status=
 		    --separator= $common"
 		;;
+	fifo-stat)
+		echo "-a --all -o --output= -J --json -r --raw -n --noheadings
+		    --watch --watch= --why --graph --graph= --peek --peek=
+		    --wait-for= -w --open-timeout= --help --version"
+		;;
 	esac
 }
 
@@ -54,6 +59,7 @@ _ipctool_takes()
 	fifo-read) letters+=c ;;
 	fifo-write) letters+=md ;;
 	duplex) letters+=c ;;
+	fifo-stat) letters=ow ;;
 	esac
 	case $2 in
 	--*)
@@ -76,6 +82,21 @@ _ipctool_takes()
 		return 1
 		;;
 	esac
+}
+
+# The columns of fifo-stat, behind those that are in $cur already.
+_ipctool_columns()
+{
+	local before=
+
+	if [[ $cur == *,* ]]; then
+		before=${cur%,*},
+	elif [[ $cur == +* ]]; then
+		before=+
+	fi
+	printf "$before%s " NAME PID COMMAND FD END DOING WAIT STATE UNREAD \
+	    CAPACITY RATE MODE OWNER GROUP TYPE READERS WRITERS OPENING \
+	    HIDDEN UNLINKED DEVICE INODE TID PPID USER NONBLOCK CALL VERDICT
 }
 
 # FIFOs, and the directories on the way to them.
@@ -129,6 +150,15 @@ _ipctool_value()
 		;;
 	fifo-create:--pipe-size)
 		_ipctool_words max
+		;;
+	fifo-stat:-o | fifo-stat:--output)
+		_ipctool_words "$(_ipctool_columns)"
+		;;
+	fifo-stat:--graph)
+		_ipctool_words dot
+		;;
+	fifo-stat:--wait-for)
+		_ipctool_words "reader writer data empty gone"
 		;;
 	*:--stats)
 		_ipctool_words json
@@ -198,7 +228,8 @@ _ipctool()
 {
 	local cur prev words cword split=false
 	local command first=1 option i operands=0 ended=
-	local commands="pipe-relay fifo-create fifo-read fifo-write duplex"
+	local commands="pipe-relay fifo-create fifo-read fifo-write duplex \
+fifo-stat"
 
 	_init_completion -s -n : || return
 	command=${words[0]##*/}
@@ -257,7 +288,7 @@ _ipctool()
 		fi
 	fi
 	case $command in
-	fifo-create)
+	fifo-create | fifo-stat)
 		_ipctool_fifos
 		;;
 	fifo-read | fifo-write)
@@ -268,4 +299,4 @@ _ipctool()
 	esac
 } &&
 	complete -F _ipctool ipctool pipe-relay fifo-create fifo-read \
-	    fifo-write duplex
+	    fifo-write duplex fifo-stat

@@ -137,6 +137,14 @@ function __ipctool_operand --argument-names command most letters long
     test $operands -lt $most
 end
 
+# The columns of fifo-stat, behind those that are there already.
+function __ipctool_columns
+    set -l before (string match -r '.*,|\\+' -- (commandline -ct))
+    printf "$before%s\n" NAME PID COMMAND FD END DOING WAIT STATE UNREAD \
+        CAPACITY RATE MODE OWNER GROUP TYPE READERS WRITERS OPENING HIDDEN \
+        UNLINKED DEVICE INODE TID PPID USER NONBLOCK CALL VERDICT
+end
+
 # FIFOs, and the directories on the way to them.
 function __ipctool_fifos
     for line in (__fish_complete_path (commandline -ct))
@@ -160,6 +168,7 @@ for condition in __ipctool_bare __ipctool_help
     complete -c ipctool -n $condition -a fifo-read -d 'Copy what arrives in a FIFO'
     complete -c ipctool -n $condition -a fifo-write -d 'Copy input or messages into a FIFO'
     complete -c ipctool -n $condition -a duplex -d 'Connect two commands in both directions'
+    complete -c ipctool -n $condition -a fifo-stat -d 'Show what is going on in pipes'
 end
 
 # What every command has
@@ -237,3 +246,22 @@ complete $here -l fds -x -d 'Numbers that the sides use'
 complete $here -l status -x -a 'first last' -d 'Whose status it is'
 complete $here -l separator -x -d 'What stands between the sides'
 complete -c ipctool -c duplex -n __ipctool_in_side -k -a '(__ipctool_complete_side)'
+
+complete -c fifo-stat -f
+set -l here -c ipctool -c fifo-stat -n '__ipctool_in fifo-stat'
+complete $here -s a -l all -d 'Every pipe in sight'
+complete $here -s o -l output -x -a '(__ipctool_columns)' -d 'Show these columns'
+complete $here -s J -l json -d 'As JSON'
+complete $here -s r -l raw -d 'One blank between columns'
+complete $here -s n -l noheadings -d 'No headings'
+complete $here -l watch -f -a '1 2 5' -d 'Look again and again'
+complete $here -l why -d 'Who waits for whom'
+complete $here -l graph -f -a dot -d 'A picture'
+complete $here -l peek -f -a '1k 64k' -d 'Bytes that wait'
+complete $here -l wait-for -x -a 'reader writer data empty gone' -d 'Wait until'
+complete $here -s w -l open-timeout -x -d 'Limit that wait'
+complete $here -l help -d 'Print a short help'
+complete $here -l version -d 'Print the version'
+complete -c ipctool -c fifo-stat -k \
+    -n "__ipctool_operand fifo-stat 1000000 ow 'output|wait-for|open-timeout'" \
+    -a '(__ipctool_fifos)'

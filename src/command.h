@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "options.h"
 
@@ -17,6 +18,9 @@ struct command {
 	const char	*summary;	/* lower case, no full stop */
 	const char	*usage;		/* what follows the name */
 	const struct option_spec *options;	/* its own; ends with 0 */
+	bool		 own_letters;	/* of the common ones, only --help
+					   and --version */
+	void		(*help)(FILE *);	/* more of --help, or NULL */
 	/* Parse, run, and return the exit status. */
 	int		(*run)(const struct command *, int argc, char **argv);
 };
@@ -26,5 +30,6 @@ extern const struct command	cmd_fifo_create;
 extern const struct command	cmd_fifo_read;
 extern const struct command	cmd_fifo_write;
 extern const struct command	cmd_duplex;
+extern const struct command	cmd_fifo_stat;
 
 #endif

@@ -23,6 +23,10 @@
  *	place.c		how a FIFO gets its name, and loses it again
  *	channel.c	the two sides of duplex, and how they are joined
  *	partner.c	a pair of FIFOs as a side of it
+ *	procfs.c	what /proc says of other processes
+ *	doing.c		what a thread of one does
+ *	pipeinfo.c	what a pipe is, who holds it, who waits at it
+ *	pipewait.c	who waits for whom
  *	child.c		commands that we run: start, reap, end
  *	limiter.c	a token bucket for --rate-limit
  *	dump.c		traffic made readable
@@ -68,6 +72,7 @@ static const struct command *const commands[] = {
 	&cmd_fifo_read,
 	&cmd_fifo_write,
 	&cmd_duplex,
+	&cmd_fifo_stat,
 };
 
 static void

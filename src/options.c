@@ -32,6 +32,10 @@ static const struct option_spec common_specs[] = {
 	    "counters on standard error at the end" },
 	{ 'q', "quiet", NULL, "no diagnostics but errors" },
 	{ 'v', "verbose", NULL, "say every open, EOF and hang-up" },
+	{ 0 },
+};
+
+static const struct option_spec last_specs[] = {
 	{ KEY_HELP, "help", NULL, "show this help and exit" },
 	{ KEY_VERSION, "version", NULL, "show the version and exit" },
 	{ 0 },
@@ -46,23 +50,41 @@ find_spec(const struct option_spec *specs, int key)
 	return NULL;
 }
 
+/*
+ * Those that a command shares with others, and those that all have; in the
+ * order of --help.
+ */
+static size_t
+get_tables(const struct command *command,
+    const struct option_spec *tables[3])
+{
+	size_t n = 0;
+
+	tables[n++] = command->options;
+	if (!command->own_letters)
+		tables[n++] = common_specs;
+	tables[n++] = last_specs;
+	return n;
+}
+
 /* A command may word a common option differently; its own row wins. */
 static bool
-is_overridden(const struct command *command, const struct option_spec *spec)
+is_overridden(const struct command *command, const struct option_spec *table,
+    const struct option_spec *spec)
 {
-	return spec >= common_specs &&
-	    spec < common_specs + ARRAY_SIZE(common_specs) &&
+	return table != command->options &&
 	    find_spec(command->options, spec->key) != NULL;
 }
 
 static void
-add_specs(struct options *options, const struct option_spec *spec, size_t *n)
+add_specs(struct options *options, const struct option_spec *table, size_t *n)
 {
 	char *shorts = options->shorts + strlen(options->shorts);
+	const struct option_spec *spec;
 	int has_arg;
 
-	for (; spec->key != 0; spec++) {
-		if (is_overridden(options->command, spec))
+	for (spec = table; spec->key != 0; spec++) {
+		if (is_overridden(options->command, table, spec))
 			continue;
 		has_arg = spec->arg == NULL ? no_argument :
 		    spec->arg[0] == '[' ? optional_argument :
@@ -84,7 +106,8 @@ void
 options_init(struct options *options, const struct command *command, int argc,
     char **argv, bool at_operand)
 {
-	size_t n = 0;
+	const struct option_spec *tables[3];
+	size_t n = 0, ntables = get_tables(command, tables);
 
 	memset(options, 0, sizeof(*options));
 	options->command = command;
@@ -93,8 +116,8 @@ options_init(struct options *options, const struct command *command, int argc,
 	/* `:' tells a missing argument apart. */
 	strlcpy(options->shorts, at_operand ? "+:" : ":",
 	    sizeof(options->shorts));
-	add_specs(options, command->options, &n);
-	add_specs(options, common_specs, &n);
+	for (size_t i = 0; i < ntables; i++)
+		add_specs(options, tables[i], &n);
 	opterr = 0;
 	optind = 0;		/* GNU: start over, reading the `+' anew */
 }
@@ -140,6 +163,18 @@ unknown_long(const struct options *options, const char *word)
 	    trace_safe(typed), meant);
 }
 
+static bool
+knows(const struct command *command, int key)
+{
+	const struct option_spec *tables[3];
+	size_t ntables = get_tables(command, tables);
+
+	for (size_t i = 0; i < ntables; i++)
+		if (find_spec(tables[i], key) != NULL)
+			return true;
+	return false;
+}
+
 /*
  * What getopt_long(3) did not take.  optopt is 0 for a long option that it
  * does not know, the key of one that got an argument for nothing, or a
@@ -157,8 +192,7 @@ complain(const struct options *options, int what)
 		return options_usage("option '-%s' needs an argument", letter);
 	if (optopt == 0)
 		return unknown_long(options, word);
-	if (find_spec(options->command->options, optopt) != NULL ||
-	    find_spec(common_specs, optopt) != NULL)
+	if (knows(options->command, optopt))
 		return options_usage("option '%.*s' takes no argument",
 		    (int)strcspn(word, "="), word);
 	return options_usage("invalid option '-%s'", trace_safe(letter));
@@ -283,7 +317,8 @@ options_next(struct options *options, const char **arg)
 			puts(PACKAGE_STRING);
 			return stop(options, STATUS_OK);
 		}
-		if (find_spec(common_specs, key) == NULL)
+		if (options->command->own_letters ||
+		    find_spec(common_specs, key) == NULL)
 			return key;
 		status = take_common(&options->common, key);
 		if (status != STATUS_OK)
@@ -292,12 +327,13 @@ options_next(struct options *options, const char **arg)
 }
 
 static void
-print_specs(const struct command *command, const struct option_spec *spec)
+print_specs(const struct command *command, const struct option_spec *table)
 {
+	const struct option_spec *spec;
 	char left[64];
 
-	for (; spec->key != 0; spec++) {
-		if (is_overridden(command, spec))
+	for (spec = table; spec->key != 0; spec++) {
+		if (is_overridden(command, table, spec))
 			continue;
 		if (spec->name == NULL) {
 			printf("  -%c  %-26s %s\n", spec->key, "", spec->help);
@@ -322,10 +358,15 @@ print_specs(const struct command *command, const struct option_spec *spec)
 void
 options_print_help(const struct command *command)
 {
+	const struct option_spec *tables[3];
+	size_t ntables = get_tables(command, tables);
+
 	printf("Usage: ipctool %s %s\n", command->name, command->usage);
 	printf("ipctool %s: %s.\n\n", command->name, command->summary);
-	print_specs(command, command->options);
-	print_specs(command, common_specs);
+	for (size_t i = 0; i < ntables; i++)
+		print_specs(command, tables[i]);
+	if (command->help != NULL)
+		command->help(stdout);
 	printf("\nDURATION is a number with s, m, h, d, ms or us (s if none), "
 	    "SIZE a number\nwith k, M, G or T (powers of 1024).  "
 	    "The manual page has the rest: man %s\n", command->name);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <libsmartcols.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compat.h"
@@ -32,6 +33,7 @@ static struct {
 	struct libscols_line *(*new_line)(struct libscols_table *,
 		    struct libscols_line *);
 	int	(*set_data)(struct libscols_line *, size_t, const char *);
+	int	(*print_to_string)(struct libscols_table *, char **);
 	int	(*print)(struct libscols_table *);
 } scols;
 
@@ -56,6 +58,7 @@ load(void)
 		{ "scols_column_set_json_type", &scols.set_json_type },
 		{ "scols_table_new_line", &scols.new_line },
 		{ "scols_line_set_data", &scols.set_data },
+		{ "scols_print_table_to_string", &scols.print_to_string },
 		{ "scols_print_table", &scols.print },
 	};
 	void *library, *symbol;
@@ -105,6 +108,8 @@ table_begin(struct table *table, const char *name, enum table_form form,
 	scols.set_termforce(table->table, SCOLS_TERMFORCE_NEVER);
 	scols.set_name(table->table, name);
 	scols.set_stream(table->table, stream);
+	table->stream = stream;
+	table->trims = form == TABLE_TEXT;
 	return true;
 }
 
@@ -203,10 +208,39 @@ table_null(struct table *table, const char *name, enum table_type type)
 	add(table, name, type, NULL);
 }
 
+/* Without the blanks that fill empty cells at the ends of lines. */
+static void
+print_trimmed(const char *text, FILE *stream)
+{
+	size_t length, end;
+
+	for (; *text != '\0'; text += length + (text[length] == '\n')) {
+		length = end = strcspn(text, "\n");
+		while (end > 0 && text[end - 1] == ' ')
+			end--;
+		fprintf(stream, "%.*s\n", (int)end, text);
+	}
+}
+
+static int
+print(struct table *table)
+{
+	char *text = NULL;
+	int result;
+
+	if (!table->trims)
+		return scols.print(table->table);
+	result = scols.print_to_string(table->table, &text);
+	if (result == 0 && text != NULL)
+		print_trimmed(text, table->stream);
+	free(text);
+	return result;
+}
+
 int
 table_end(struct table *table)
 {
-	int result = scols.print(table->table);
+	int result = print(table);
 
 	scols.unref_table(table->table);
 	if (result == 0)

@@ -38,6 +38,8 @@ struct table {
 	struct libscols_line	*line;		/* the latest */
 	size_t			 column;	/* of the next cell */
 	size_t			 columns;
+	FILE			*stream;	/* borrowed */
+	bool			 trims;		/* no blanks at line ends */
 };
 
 /*

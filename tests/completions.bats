@@ -18,7 +18,8 @@ setup() {
 		printf '%s\n' "${0##*/}|$*" >> "$TEST_LOG"
 	END
 	chmod +x bin/ipctool
-	for name in pipe-relay fifo-create fifo-read fifo-write duplex; do
+	for name in pipe-relay fifo-create fifo-read fifo-write duplex \
+	    fifo-stat; do
 		ln -s ipctool "bin/$name"
 	done
 	mkfifo work/queue "work/my queue"
@@ -33,7 +34,8 @@ setup() {
 install_as() {
 	mkdir -p "$2"
 	cp "$SRCDIR/completions/$1" "$2/ipctool$3"
-	for name in pipe-relay fifo-create fifo-read fifo-write duplex; do
+	for name in pipe-relay fifo-create fifo-read fifo-write duplex \
+	    fifo-stat; do
 		ln -s "ipctool$3" "$2/$name$3"
 	done
 }
@@ -99,10 +101,10 @@ in_fish() {
 @test "bash completes the commands" {
 	in_bash "ipctool @" "ipctool fifo-r^" "ipctool --l^" "ipctool help @"
 	is "ipctool|--help|--list|--version|duplex|fifo-create|fifo-read\
-|fifo-write|help|pipe-relay
+|fifo-stat|fifo-write|help|pipe-relay
 ipctool|fifo-read
 ipctool|--list
-ipctool|help|duplex|fifo-create|fifo-read|fifo-write|pipe-relay"
+ipctool|help|duplex|fifo-create|fifo-read|fifo-stat|fifo-write|pipe-relay"
 }
 
 @test "bash completes the options of a command and of its link" {
@@ -184,10 +186,10 @@ fifo-create|q|::|mkfifo|--mode="
 
 @test "zsh completes the commands" {
 	in_zsh "ipctool @" "ipctool fifo-r^" "ipctool --l^" "ipctool help @"
-	is "ipctool|duplex|fifo-create|fifo-read|fifo-write|help|pipe-relay
+	is "ipctool|duplex|fifo-create|fifo-read|fifo-stat|fifo-write|help|pipe-relay
 ipctool|fifo-read
 ipctool|--list
-ipctool|help|duplex|fifo-create|fifo-read|fifo-write|pipe-relay"
+ipctool|help|duplex|fifo-create|fifo-read|fifo-stat|fifo-write|pipe-relay"
 }
 
 @test "zsh completes the options of a command and of its link" {
@@ -255,9 +257,9 @@ ipctool|fifo-create|-u|q|::|mkfifo"
 
 @test "fish completes the commands" {
 	in_fish "ipctool "
-	is $'duplex\nfifo-create\nfifo-read\nfifo-write\nhelp\npipe-relay'
+	is $'duplex\nfifo-create\nfifo-read\nfifo-stat\nfifo-write\nhelp\npipe-relay'
 	in_fish "ipctool help "
-	is $'duplex\nfifo-create\nfifo-read\nfifo-write\npipe-relay'
+	is $'duplex\nfifo-create\nfifo-read\nfifo-stat\nfifo-write\npipe-relay'
 	in_fish "ipctool -"
 	is $'--help\n--list\n--version'
 }

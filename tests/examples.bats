@@ -68,6 +68,10 @@ write_page() {
 	check_examples "$SRCDIR/man/duplex.1"
 }
 
+@test "the examples of fifo-stat(1) work" {
+	check_examples "$SRCDIR/man/fifo-stat.1"
+}
+
 @test "the examples of ipctool-fifo(7) work" {
 	check_examples "$SRCDIR/man/ipctool-fifo.7"
 }

@@ -7,7 +7,9 @@ load lib/common
 
 # What is the same for all commands: dispatch, help, the command line.
 
-commands=(pipe-relay fifo-create fifo-read fifo-write duplex)
+commands=(pipe-relay fifo-create fifo-read fifo-write duplex fifo-stat)
+# Those with the common options: fifo-stat has lsfd's letters.
+sharing=(pipe-relay fifo-create fifo-read fifo-write duplex)
 
 setup() {
 	common_setup
@@ -185,7 +187,7 @@ is_safe() {
 @test "a mistyped long option gets one suggestion" {
 	local command
 
-	for command in "${commands[@]}"; do
+	for command in "${sharing[@]}"; do
 		run -2 --separate-stderr ipctool "$command" --verbsoe x
 		usage_error "unrecognized option '--verbsoe'; did you mean '--verbose'?" "ipctool $command"
 		run -2 --separate-stderr ipctool "$command" --open-timout=3 x
@@ -201,7 +203,7 @@ is_safe() {
 @test "an abbreviated long option is refused" {
 	local command abbreviation
 
-	for command in "${commands[@]}"; do
+	for command in "${sharing[@]}"; do
 		for abbreviation in --verb --he --open=1 "--idle 1" --stat \
 		    --stats-; do
 			# shellcheck disable=SC2086
@@ -220,7 +222,7 @@ is_safe() {
 @test "a letter that is no option is named, wherever it stands" {
 	local command before
 
-	for command in "${commands[@]}"; do
+	for command in "${sharing[@]}"; do
 		for before in "" --quiet -q; do
 			run -2 --separate-stderr ipctool "$command" \
 			    ${before:+"$before"} -X q
@@ -237,7 +239,7 @@ is_safe() {
 @test "an option without its argument is a usage error that names it" {
 	local command
 
-	for command in "${commands[@]}"; do
+	for command in "${sharing[@]}"; do
 		run -2 --separate-stderr ipctool "$command" --timeout
 		usage_error "option '--timeout' needs an argument" \
 		    "ipctool $command"
@@ -267,7 +269,7 @@ is_safe() {
 @test "--nonblock excludes --open-timeout, in every command" {
 	local command
 
-	for command in "${commands[@]}"; do
+	for command in "${sharing[@]}"; do
 		run -2 --separate-stderr ipctool "$command" -n -w 1 q
 		is ""
 		stderr_matches "^ipctool $command: .*--open-timeout"

@@ -1,0 +1,351 @@
+/*
+ * fifo-stat --why - the chain of who waits for whom, down to its root.
+ */
+#include "config.h"
+
+#include <err.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "compat.h"
+#include "deadline.h"
+#include "fifo-stat.h"
+#include "pipewait.h"
+#include "status.h"
+#include "trace.h"
+
+struct why {
+	const struct fifo_stat	*fs;
+	struct pipe_look	*look;
+	struct pipewait		 wait;
+	struct table		 table;
+	FILE			*roots;		/* said below the chain */
+	char			*roots_text;
+	size_t			 roots_size;
+	bool			 deadlock;
+};
+
+/* A line of the chain. */
+struct step {
+	const struct process_info	*process;
+	const struct thread_info	*thread;
+	const char			*cause;	/* of a root; else NULL */
+	const char			*sentence;
+};
+
+static struct libscols_line *
+print_step(struct why *why, const struct step *step,
+    struct libscols_line *above)
+{
+	const struct thread_info *thread = step->thread;
+	struct libscols_line *line;
+	char number[24], wait[STAT_TIME];
+	int64_t ns = -1;
+
+	if (thread != NULL && thread->doing != DOING_RUNNING &&
+	    thread->doing != DOING_DEAD)
+		ns = pipeinfo_waited(why->look, step->process, thread);
+	line = table_add_line(&why->table, above);
+	table_add_cell(&why->table, trace_safe(step->process->comm));
+	snprintf(number, sizeof(number), "%d", step->process->pid);
+	table_add_cell(&why->table, number);
+	table_add_cell(&why->table, pipeinfo_doing_name(thread == NULL ?
+	    DOING_UNKNOWN : thread->doing));
+	if (why->fs->opt.json || why->fs->opt.raw)
+		snprintf(wait, sizeof(wait), "%.3f",
+		    (double)ns / (double)NS_PER_SEC);
+	else
+		stat_time(ns, wait);
+	table_add_cell(&why->table, ns == -1 ? NULL : wait);
+	table_add_cell(&why->table, thread == NULL || thread->pipe == NULL ?
+	    NULL : stat_pipe_name(thread->pipe));
+	table_add_cell(&why->table, step->cause);
+	table_add_cell(&why->table, step->sentence);
+	return line;
+}
+
+struct full_disk {
+	struct why	*why;
+	pid_t		 pid;
+	char		 name[4096];
+};
+
+/* A regular file that is open for writing where there is no room. */
+static int
+is_on_full_disk(void *arg, int fd, int dir)
+{
+	struct full_disk *full = arg;
+	char name[16], path[64];
+	struct statfs fs;
+	struct stat st;
+	int flags;
+
+	snprintf(name, sizeof(name), "%d", fd);
+	if (procfs_stat_link(dir, name, &st) == -1 || !S_ISREG(st.st_mode))
+		return 0;
+	if (procfs_get_flags(full->why->look->proc, full->pid, fd, &flags) ==
+	    -1 || (flags & O_ACCMODE) == O_RDONLY || (flags & O_PATH) != 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", full->pid, fd);
+	if (statfs(path, &fs) == -1 || fs.f_blocks == 0 || fs.f_bavail > 0)
+		return 0;
+	snprintf(path, sizeof(path), "%d/fd/%d", full->pid, fd);
+	return procfs_read_link(full->why->look->proc, path, full->name,
+	    sizeof(full->name)) == 0;
+}
+
+/* What is at the bottom of it, as a word and a sentence. */
+static const char *
+say_root(struct why *why, const struct process_info *process,
+    const struct thread_info *thread, FILE *f)
+{
+	struct full_disk full = { .why = why, .pid = process->pid };
+	char path[64];
+
+	if (thread == NULL) {
+		fputs("has gone", f);
+		return "gone";
+	}
+	stat_say_doing(f, why->look, process, thread);
+	if (pipewait_waits(thread)) {
+		fputs("; nobody in sight can end that", f);
+		stat_say_hidden(f, why->look, "; not visible: ");
+		return "not-visible";
+	}
+	snprintf(path, sizeof(path), "%d/fd", process->pid);
+	if (procfs_each(why->look->proc, path, is_on_full_disk, &full) > 0) {
+		fprintf(f, "; its file %s is on a full disk",
+		    trace_safe(full.name));
+		return "full-disk";
+	}
+	return pipeinfo_doing_name(thread->doing);
+}
+
+static void
+say_cycle(struct why *why, struct process_info *process)
+{
+	struct process_info **cycle;
+	size_t n;
+
+	cycle = pipewait_cycle(&why->wait, process, &n);
+	if (cycle == NULL)
+		return;
+	/* Once for each, wherever the chain came upon it. */
+	if (!cycle[0]->told) {
+		fputs("deadlock: ", why->roots);
+		for (size_t i = 0; i < n; i++) {
+			cycle[i]->told = true;
+			stat_say_process(why->roots, cycle[i]);
+			fputs(" waits for ", why->roots);
+		}
+		stat_say_process(why->roots, cycle[0]);
+		stat_say_hidden(why->roots, why->look,
+		    ", as far as can be seen; not visible: ");
+		fputc('\n', why->roots);
+	}
+	free(cycle);
+}
+
+static void
+print_root(struct why *why, struct step *step, struct libscols_line *above)
+{
+	char *sentence = NULL;
+	size_t size;
+	FILE *f;
+
+	f = open_memstream(&sentence, &size);
+	if (f == NULL)
+		err(STATUS_ERROR, NULL);
+	step->cause = say_root(why, step->process, step->thread, f);
+	fclose(f);
+	step->sentence = sentence;
+	fputs("root cause: ", why->roots);
+	stat_say_process(why->roots, step->process);
+	fprintf(why->roots, " %s\n", sentence);
+	print_step(why, step, above);
+	free(sentence);
+}
+
+static void
+print_chain(struct why *, struct process_info *, const struct thread_info *,
+    struct libscols_line *above);
+
+/* What it waits for, and below it those that it waits for. */
+static void
+print_waiting(struct why *why, const struct step *step,
+    struct process_info *const *list, size_t n, struct libscols_line *above)
+{
+	struct process_info **copy;
+	struct libscols_line *line;
+	char *sentence = NULL;
+	struct step said = *step;
+	size_t size;
+	FILE *f;
+
+	f = open_memstream(&sentence, &size);
+	copy = calloc(n, sizeof(struct process_info *));
+	if (f == NULL || copy == NULL)
+		err(STATUS_ERROR, NULL);
+	memcpy(copy, list, n * sizeof(struct process_info *));
+	stat_say_doing(f, why->look, step->process, step->thread);
+	fclose(f);
+	said.sentence = sentence;
+	line = print_step(why, &said, above);
+	free(sentence);
+	for (size_t i = 0; i < n; i++)
+		print_chain(why, copy[i], pipewait_thread(copy[i]), line);
+	free(copy);
+}
+
+static void
+print_chain(struct why *why, struct process_info *process,
+    const struct thread_info *thread, struct libscols_line *above)
+{
+	struct step step = { .process = process, .thread = thread };
+	struct process_info *const *list;
+	size_t n = 0;
+
+	if (process->in_chain || process->shown) {
+		step.sentence = "see above";
+		if (process->in_chain && process->stuck) {
+			step.sentence = "waits, and the circle is closed";
+			step.cause = "deadlock";
+		}
+		print_step(why, &step, above);
+		return;
+	}
+	process->shown = process->in_chain = true;
+	if (process->stuck) {
+		why->deadlock = true;
+		say_cycle(why, process);
+	}
+	if (thread != NULL)
+		n = pipewait_releasers(&why->wait, process, thread, &list);
+	if (n == 0)
+		print_root(why, &step, above);
+	else
+		print_waiting(why, &step, list, n, above);
+	process->in_chain = false;
+}
+
+/* Where the chains begin: with all that wait at a pipe. */
+static void
+print_pipe(struct why *why, const struct pipe_info *pipe)
+{
+	const struct thread_info *thread;
+	struct process_info *process;
+
+	for (size_t i = 0; i < pipe->nopeners; i++)
+		if (!pipe->openers[i].process->shown)
+			print_chain(why, pipe->openers[i].process,
+			    pipe->openers[i].thread, NULL);
+	for (size_t i = 0; i < pipe->nends; i++) {
+		process = pipe->ends[i]->process;
+		thread = pipeinfo_waiter(pipe->ends[i]);
+		if (thread != NULL && !process->shown)
+			print_chain(why, process, thread, NULL);
+	}
+}
+
+static struct pipe_info *
+pipe_of(struct why *why, const struct stat_target *target)
+{
+	const struct process_info *process;
+	const struct pipe_end *end;
+	struct stat st;
+
+	if (target->pid == 0)
+		return fstat(target->pinned, &st) == -1 ? NULL :
+		    pipeinfo_want(why->look, &st, target->name);
+	process = pipeinfo_process(why->look, target->pid);
+	end = process == NULL ? NULL : pipeinfo_end_of(process, target->fd);
+	return end == NULL ? NULL : end->pipe;
+}
+
+static void
+print_target(struct why *why, const struct stat_target *target)
+{
+	struct process_info *process;
+	struct pipe_info *pipe;
+
+	if (target->pid != 0 && target->fd == -1) {
+		process = pipeinfo_process(why->look, target->pid);
+		if (process != NULL && !process->shown)
+			print_chain(why, process, pipewait_thread(process),
+			    NULL);
+		return;
+	}
+	pipe = pipe_of(why, target);
+	if (pipe != NULL)
+		print_pipe(why, pipe);
+}
+
+/* A pipe at which nobody waits has no chain, but a state. */
+static void
+say_quiet_pipes(const struct why *why, FILE *f)
+{
+	const struct pipe_info *pipe;
+	char *verdict;
+
+	for (size_t i = 0; i < why->look->npipes; i++) {
+		pipe = why->look->pipes[i];
+		if (!pipe->wanted || why->fs->opt.all || pipe->reading > 0 ||
+		    pipe->writing > 0 || pipe->nopeners > 0)
+			continue;
+		verdict = stat_verdict(why->look, pipe);
+		fprintf(f, "%s: %s\n", stat_pipe_name(pipe),
+		    verdict == NULL ? "?" : verdict);
+		free(verdict);
+	}
+}
+
+static void
+add_columns(struct table *table)
+{
+	table_add_column(table, "COMMAND", TABLE_STRING, TABLE_TREE);
+	table_add_column(table, "PID", TABLE_NUMBER, TABLE_RIGHT);
+	table_add_column(table, "DOING", TABLE_STRING, 0);
+	table_add_column(table, "WAIT", TABLE_NUMBER, TABLE_RIGHT);
+	table_add_column(table, "NAME", TABLE_STRING, 0);
+	table_add_column(table, "CAUSE", TABLE_STRING, 0);
+	table_add_column(table, "WHY", TABLE_STRING, 0);
+}
+
+static int
+print_all(struct why *why, FILE *f)
+{
+	if (!stat_begin_table(why->fs, &why->table, f))
+		return STATUS_ERROR;
+	add_columns(&why->table);
+	for (size_t i = 0; i < why->fs->ntargets; i++)
+		print_target(why, &why->fs->targets[i]);
+	for (size_t i = 0; why->fs->opt.all && i < why->look->npipes; i++)
+		print_pipe(why, why->look->pipes[i]);
+	if (table_end(&why->table) == -1)
+		return STATUS_ERROR;
+	return why->deadlock ? STATUS_DEADLOCK : STATUS_OK;
+}
+
+int
+stat_print_why(const struct fifo_stat *fs, struct pipe_look *look, FILE *f)
+{
+	struct why why = { .fs = fs, .look = look };
+	int status;
+
+	why.roots = open_memstream(&why.roots_text, &why.roots_size);
+	if (why.roots == NULL || pipewait_begin(&why.wait, look) == -1)
+		err(STATUS_ERROR, NULL);
+	status = print_all(&why, f);
+	fclose(why.roots);
+	if (!fs->opt.json && !fs->opt.raw) {
+		fputs(why.roots_text, f);
+		say_quiet_pipes(&why, f);
+	}
+	free(why.roots_text);
+	pipewait_end(&why.wait);
+	return status;
+}

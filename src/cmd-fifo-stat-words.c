@@ -1,0 +1,484 @@
+/*
+ * fifo-stat - its sentences: the vocabulary of the manual page.
+ */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compat.h"
+#include "deadline.h"
+#include "doing.h"
+#include "fifo-stat.h"
+#include "trace.h"
+
+#define NAMES_MAX	3	/* processes that a sentence names */
+
+void
+stat_say_count(FILE *f, uint64_t n, const char *thing)
+{
+	const char *plural = thing[strlen(thing) - 1] == 's' ? "es" : "s";
+
+	fprintf(f, "%" PRIu64 " %s%s", n, thing, n == 1 ? "" : plural);
+}
+
+void
+stat_say_process(FILE *f, const struct process_info *process)
+{
+	fprintf(f, "%s (%d)", trace_safe(process->comm), process->pid);
+}
+
+const char *
+stat_pipe_name(const struct pipe_info *pipe)
+{
+	return trace_name(pipe->name);
+}
+
+const char *
+stat_time(int64_t ns, char text[STAT_TIME])
+{
+	int64_t s = ns / NS_PER_SEC;
+
+	if (ns < NS_PER_SEC)
+		snprintf(text, STAT_TIME, "%" PRId64 "ms", ns / NS_PER_MS);
+	else if (s < 60)
+		snprintf(text, STAT_TIME, "%" PRId64 ".%" PRId64 "s", s,
+		    ns % NS_PER_SEC / (100 * NS_PER_MS));
+	else if (s < 3600)
+		snprintf(text, STAT_TIME, "%" PRId64 "m%02" PRId64 "s",
+		    s / 60, s % 60);
+	else if (s < 86400)
+		snprintf(text, STAT_TIME, "%" PRId64 "h%02" PRId64 "m",
+		    s / 3600, s % 3600 / 60);
+	else
+		snprintf(text, STAT_TIME, "%" PRId64 "d%02" PRId64 "h",
+		    s / 86400, s % 86400 / 3600);
+	return text;
+}
+
+void
+stat_say_hidden(FILE *f, const struct pipe_look *look, const char *before)
+{
+	if (look->hidden == 0 && !look->hidden_more)
+		return;
+	fputs(before, f);
+	if (look->hidden_more)
+		fputs("other users' processes", f);
+	else
+		stat_say_count(f, look->hidden, "process");
+}
+
+/* Several processes in a sentence, each once. */
+struct names {
+	FILE				*f;
+	const struct process_info	*last;
+	size_t				 n;
+};
+
+static void
+say_name(struct names *names, const struct process_info *process)
+{
+	if (process == names->last)
+		return;
+	names->last = process;
+	if (names->n < NAMES_MAX) {
+		if (names->n > 0)
+			fputs(", ", names->f);
+		stat_say_process(names->f, process);
+	}
+	names->n++;
+}
+
+static void
+end_names(struct names *names, bool ours)
+{
+	if (names->n == 0)
+		fputs(ours ? "fifo-stat itself" :
+		    "a process that is not in sight", names->f);
+	else if (names->n > NAMES_MAX)
+		fprintf(names->f, " and %zu more", names->n - NAMES_MAX);
+}
+
+static size_t
+say_holders(FILE *f, const struct pipe_info *pipe, enum pipe_access access)
+{
+	struct names names = { .f = f };
+
+	for (size_t i = 0; i < pipe->nends; i++)
+		if ((pipe->ends[i]->access & access) != 0)
+			say_name(&names, pipe->ends[i]->process);
+	end_names(&names, (pipe->ours & access) != 0);
+	return names.n;
+}
+
+static size_t
+say_openers(FILE *f, const struct pipe_info *pipe, enum pipe_access access)
+{
+	struct names names = { .f = f };
+
+	for (size_t i = 0; i < pipe->nopeners; i++)
+		if (pipe->openers[i].thread->access == access)
+			say_name(&names, pipe->openers[i].process);
+	end_names(&names, false);
+	return names.n;
+}
+
+static bool
+waits(const struct pipe_end *end, enum pipe_access access)
+{
+	const struct thread_info *thread = pipeinfo_waiter(end);
+
+	return thread != NULL && (end->access & access) != 0 &&
+	    (thread->doing == DOING_POLLING || thread->access == access);
+}
+
+static size_t
+say_waiting(FILE *f, const struct pipe_info *pipe, enum pipe_access access)
+{
+	struct names names = { .f = f };
+
+	for (size_t i = 0; i < pipe->nends; i++)
+		if (waits(pipe->ends[i], access))
+			say_name(&names, pipe->ends[i]->process);
+	end_names(&names, false);
+	return names.n;
+}
+
+/* Whether all that have the other end are one process, which waits itself. */
+static bool
+only_itself(const struct pipe_info *pipe, enum pipe_access waiting,
+    enum pipe_access other)
+{
+	const struct process_info *waiter = NULL, *holder = NULL;
+	bool result = true;
+
+	for (size_t i = 0; i < pipe->nends; i++) {
+		if (waits(pipe->ends[i], waiting))
+			waiter = pipe->ends[i]->process;
+		if ((pipe->ends[i]->access & other) == 0)
+			continue;
+		result = result && (holder == NULL ||
+		    holder == pipe->ends[i]->process);
+		holder = pipe->ends[i]->process;
+	}
+	return result && holder != NULL && holder == waiter;
+}
+
+static const char *
+verb(size_t n, const char *one, const char *many)
+{
+	return n == 1 ? one : many;
+}
+
+static void
+say_unread(FILE *f, const struct pipe_info *pipe)
+{
+	stat_say_count(f, (uint64_t)pipe->unread, "byte");
+	fputs(" unread", f);
+}
+
+static void
+say_opening(FILE *f, const struct pipe_info *pipe, enum pipe_access access)
+{
+	const char *peer = access == PIPE_READ ? "writer" : "reader";
+	size_t n = say_openers(f, pipe, access);
+
+	fprintf(f, " %s in open for a %s; ", verb(n, "waits", "wait"), peer);
+	if (pipe->unlinked)
+		fprintf(f, "its name is gone, so that no %s can come", peer);
+	else
+		fprintf(f, "a process that opens it for %s ends that",
+		    access == PIPE_READ ? "writing" : "reading");
+}
+
+static void
+say_one_end(FILE *f, const struct pipe_info *pipe, enum pipe_access missing)
+{
+	bool reader = missing == PIPE_READ;
+
+	if (pipe->unread > 0) {
+		say_unread(f, pipe);
+		fputs(", and ", f);
+	}
+	fprintf(f, "no %s%s; ", reader ? "reader" : "writer",
+	    !reader && pipe->unread > 0 ? " any more" : "");
+	if (!reader && pipe->reading > 0) {
+		say_waiting(f, pipe, PIPE_READ);
+		fputs(" polls; ", f);
+	}
+	if (reader)
+		fputs("a write fails with EPIPE", f);
+	else if (pipe->unread > 0)
+		fputs("a read gets them, and then end of file", f);
+	else
+		fputs("a read gets end of file", f);
+	if (pipe->anonymous || pipe->unlinked)
+		fprintf(f, ", and no %s can come any more",
+		    reader ? "reader" : "writer");
+	else
+		fprintf(f, ", until a process opens it for %s",
+		    reader ? "reading" : "writing");
+}
+
+static void
+say_one_end_hidden(FILE *f, const struct pipe_look *look,
+    const struct pipe_info *pipe, bool reader)
+{
+	fprintf(f, "no %s is visible", reader ? "reader" : "writer");
+	stat_say_hidden(f, look, "; not visible: ");
+	if (pipe->unread > 0) {
+		fputs("; ", f);
+		say_unread(f, pipe);
+	}
+}
+
+static void
+say_reading(FILE *f, const struct pipe_info *pipe)
+{
+	size_t n;
+
+	fputs("empty; ", f);
+	n = say_waiting(f, pipe, PIPE_READ);
+	fprintf(f, " %s for data; ", verb(n, "waits", "wait"));
+	if (only_itself(pipe, PIPE_READ, PIPE_WRITE)) {
+		fputs("the only writer is the same process", f);
+		return;
+	}
+	say_holders(f, pipe, PIPE_WRITE);
+	fputs(" can write, or close it", f);
+}
+
+static void
+say_writing(FILE *f, const struct pipe_info *pipe)
+{
+	size_t n;
+
+	if (pipe->unread == PIPE_UNKNOWN)
+		fputs("no room; ", f);
+	else if (pipe->unread == pipe->capacity)
+		fputs("full; ", f);
+	else	/* It holds pages, not bytes. */
+		fprintf(f, "no room for more than the %" PRId64 " of %" PRId64
+		    " bytes in it; ", pipe->unread, pipe->capacity);
+	n = say_waiting(f, pipe, PIPE_WRITE);
+	fprintf(f, " %s for room; ", verb(n, "waits", "wait"));
+	if (only_itself(pipe, PIPE_WRITE, PIPE_READ)) {
+		fputs("the only reader is the same process", f);
+		return;
+	}
+	say_holders(f, pipe, PIPE_READ);
+	fputs(" can read", f);
+}
+
+/* What a pipe with both ends does, of which nobody waits. */
+static void
+say_quiet(FILE *f, const struct pipe_info *pipe, enum pipe_state state)
+{
+	if (state == PIPE_STATE_FULL) {
+		fputs("full; the next write waits until it is read by ", f);
+		say_holders(f, pipe, PIPE_READ);
+	} else if (state == PIPE_STATE_DATA) {
+		say_unread(f, pipe);
+		fputs("; ", f);
+		say_holders(f, pipe, PIPE_READ);
+		fputs(" can read, and nobody waits", f);
+	} else if (state == PIPE_STATE_IDLE)
+		fputs("empty; both ends are open, and nobody waits", f);
+	else
+		fputs("both ends are open, and nobody waits; how much is in "
+		    "it is not visible", f);
+}
+
+static void
+say_held(FILE *f, const struct pipe_info *pipe)
+{
+	size_t n;
+
+	fputs("empty; ", f);
+	n = say_holders(f, pipe, PIPE_BOTH);
+	fprintf(f, " %s it open for reading and writing, so that nobody "
+	    "waits in open", verb(n, "holds", "hold"));
+}
+
+static void
+say_state(FILE *f, const struct pipe_look *look,
+    const struct pipe_info *pipe, enum pipe_state state)
+{
+	switch (state) {
+	case PIPE_STATE_HIDDEN:
+		fputs("no process in sight has it open", f);
+		stat_say_hidden(f, look, "; not visible: ");
+		break;
+	case PIPE_STATE_UNUSED:
+		fputs("nobody has it open; who opens it waits until the other "
+		    "end is opened, too", f);
+		break;
+	case PIPE_STATE_OPENING_READ:
+		say_opening(f, pipe, PIPE_READ);
+		break;
+	case PIPE_STATE_OPENING_WRITE:
+		say_opening(f, pipe, PIPE_WRITE);
+		break;
+	case PIPE_STATE_READER_HIDDEN:
+	case PIPE_STATE_WRITER_HIDDEN:
+		say_one_end_hidden(f, look, pipe,
+		    state == PIPE_STATE_READER_HIDDEN);
+		break;
+	case PIPE_STATE_NO_WRITER:
+	case PIPE_STATE_LEFT_OVER:
+		say_one_end(f, pipe, PIPE_WRITE);
+		break;
+	case PIPE_STATE_NO_READER:
+	case PIPE_STATE_UNREACHED:
+		say_one_end(f, pipe, PIPE_READ);
+		break;
+	case PIPE_STATE_READING:
+		say_reading(f, pipe);
+		break;
+	case PIPE_STATE_WRITING:
+		say_writing(f, pipe);
+		break;
+	case PIPE_STATE_HELD:
+		say_held(f, pipe);
+		break;
+	case PIPE_STATE_FULL:
+	case PIPE_STATE_DATA:
+	case PIPE_STATE_IDLE:
+	case PIPE_STATE_OPEN:
+		say_quiet(f, pipe, state);
+		break;
+	}
+}
+
+char *
+stat_verdict(const struct pipe_look *look, const struct pipe_info *pipe)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f;
+
+	f = open_memstream(&text, &size);
+	if (f == NULL)
+		return NULL;
+	say_state(f, look, pipe, pipeinfo_state(look, pipe));
+	if (fclose(f) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+/* What the descriptor of a call is for: a terminal, a socket, a file. */
+static void
+say_file(FILE *f, const struct pipe_look *look,
+    const struct process_info *process, int fd)
+{
+	char path[64], name[4096];
+
+	snprintf(path, sizeof(path), "%d/fd/%d", process->pid, fd);
+	if (procfs_read_link(look->proc, path, name, sizeof(name)) == -1)
+		fprintf(f, " of descriptor %d", fd);
+	else if (strncmp(name, "socket:", strlen("socket:")) == 0)
+		fputs(" of a socket", f);
+	else if (strncmp(name, "/dev/pts/", strlen("/dev/pts/")) == 0 ||
+	    strncmp(name, "/dev/tty", strlen("/dev/tty")) == 0)
+		fprintf(f, " of the terminal %s", trace_safe(name));
+	else
+		fprintf(f, " of %s", trace_safe(name));
+}
+
+static void
+say_call(FILE *f, const struct pipe_look *look,
+    const struct process_info *process, const struct thread_info *thread)
+{
+	fputs(doing_call_name(thread), f);
+	if (thread->fd != -1)
+		say_file(f, look, process, thread->fd);
+}
+
+/* What it polls, if that is pipes. */
+static void
+say_polling(FILE *f, const struct thread_info *thread)
+{
+	const struct pipe_polled *polled;
+	size_t n = 0;
+
+	fprintf(f, "waits in %s for ", doing_call_name(thread));
+	for (size_t i = 0; i < thread->npolled; i++) {
+		polled = &thread->polled[i];
+		if (polled->only_hangup)
+			continue;
+		fprintf(f, "%s%s %s", n++ > 0 ? ", " : "",
+		    polled->access == PIPE_READ ? "data in" :
+		    polled->access == PIPE_WRITE ? "room in" : "an event of",
+		    stat_pipe_name(polled->end->pipe));
+	}
+	if (n == 0)
+		fputs("events", f);
+	else if (thread->polls_others)
+		fputs(" and others", f);
+	if (thread->timed)
+		fputs(", or until a time-out", f);
+}
+
+void
+stat_say_doing(FILE *f, const struct pipe_look *look,
+    const struct process_info *process, const struct thread_info *thread)
+{
+	switch (thread->doing) {
+	case DOING_UNKNOWN:
+		fputs("does what we may not see", f);
+		break;
+	case DOING_RUNNING:
+		fputs("computes", f);
+		break;
+	case DOING_OPENING:
+		fprintf(f, "waits in open of %s for a %s",
+		    stat_pipe_name(thread->pipe),
+		    thread->access == PIPE_READ ? "writer" : "reader");
+		break;
+	case DOING_READING:
+		fprintf(f, "waits for data in %s",
+		    stat_pipe_name(thread->pipe));
+		break;
+	case DOING_WRITING:
+		fprintf(f, "waits for room in %s",
+		    stat_pipe_name(thread->pipe));
+		break;
+	case DOING_POLLING:
+		say_polling(f, thread);
+		break;
+	case DOING_SLEEPING:
+		fprintf(f, "sleeps for a time, in %s",
+		    doing_call_name(thread));
+		break;
+	case DOING_CHILD:
+		fputs("waits for a child to end", f);
+		break;
+	case DOING_THREAD:
+		fputs("waits for another thread of its own", f);
+		break;
+	case DOING_STOPPED:
+		fprintf(f, "is stopped; kill -CONT %d lets it go on",
+		    process->pid);
+		break;
+	case DOING_TRACED:
+		fputs("is stopped by a debugger", f);
+		break;
+	case DOING_DEAD:
+		fputs("has ended, and its parent has not waited for it", f);
+		break;
+	case DOING_DISK:
+		fputs("waits where no signal reaches it, in ", f);
+		say_call(f, look, process, thread);
+		break;
+	case DOING_OTHER:
+		fputs("waits in ", f);
+		say_call(f, look, process, thread);
+		break;
+	}
+	if ((thread->doing == DOING_OTHER || thread->doing == DOING_DISK) &&
+	    thread->wchan[0] != '\0' && strcmp(thread->wchan, "0") != 0)
+		fprintf(f, " (%s)", trace_safe(thread->wchan));
+}

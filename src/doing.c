@@ -1,0 +1,438 @@
+/*
+ * doing - what a thread of another process does.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "compat.h"
+#include "doing.h"
+
+#define POLLED_MAX	1024	/* descriptors of one poll(2) that we read */
+#define EPOLL_TEXT	65536	/* of its fdinfo */
+
+enum kind {
+	KIND_OTHER,
+	KIND_OPEN,
+	KIND_READ,		/* at the descriptor in the first argument */
+	KIND_WRITE,		/* the same */
+	KIND_FD,		/* the same, but of no pipe */
+	KIND_MOVE,		/* from one to another */
+	KIND_POLL,
+	KIND_SELECT,
+	KIND_EPOLL,
+	KIND_SLEEP,
+	KIND_WAIT,
+	KIND_FUTEX
+};
+
+/*
+ * The calls that wait for long.  Some are not on every machine; those that
+ * C libraries make are.
+ */
+static const struct call {
+	long		 number;
+	enum kind	 kind;
+	const char	*name;
+} calls[] = {
+#ifdef SYS_open
+	{ SYS_open, KIND_OPEN, "open" },
+	{ SYS_creat, KIND_OPEN, "creat" },
+#endif
+	{ SYS_openat, KIND_OPEN, "openat" },
+#ifdef SYS_openat2
+	{ SYS_openat2, KIND_OPEN, "openat2" },
+#endif
+	{ SYS_read, KIND_READ, "read" },
+	{ SYS_readv, KIND_READ, "readv" },
+	{ SYS_preadv2, KIND_READ, "preadv2" },
+	{ SYS_write, KIND_WRITE, "write" },
+	{ SYS_writev, KIND_WRITE, "writev" },
+	{ SYS_pwritev2, KIND_WRITE, "pwritev2" },
+	{ SYS_vmsplice, KIND_WRITE, "vmsplice" },
+	{ SYS_splice, KIND_MOVE, "splice" },
+	{ SYS_tee, KIND_MOVE, "tee" },
+	{ SYS_sendfile, KIND_MOVE, "sendfile" },
+#ifdef SYS_poll
+	{ SYS_poll, KIND_POLL, "poll" },
+	{ SYS_select, KIND_SELECT, "select" },
+	{ SYS_epoll_wait, KIND_EPOLL, "epoll_wait" },
+	{ SYS_pause, KIND_OTHER, "pause" },
+#endif
+	{ SYS_ppoll, KIND_POLL, "ppoll" },
+	{ SYS_pselect6, KIND_SELECT, "pselect6" },
+	{ SYS_epoll_pwait, KIND_EPOLL, "epoll_pwait" },
+#ifdef SYS_epoll_pwait2
+	{ SYS_epoll_pwait2, KIND_EPOLL, "epoll_pwait2" },
+#endif
+	{ SYS_nanosleep, KIND_SLEEP, "nanosleep" },
+	{ SYS_clock_nanosleep, KIND_SLEEP, "clock_nanosleep" },
+	{ SYS_wait4, KIND_WAIT, "wait4" },
+	{ SYS_waitid, KIND_WAIT, "waitid" },
+	{ SYS_futex, KIND_FUTEX, "futex" },
+	{ SYS_flock, KIND_FD, "flock" },
+	{ SYS_fcntl, KIND_FD, "fcntl" },
+	{ SYS_ioctl, KIND_FD, "ioctl" },
+	{ SYS_accept, KIND_FD, "accept" },
+	{ SYS_accept4, KIND_FD, "accept4" },
+	{ SYS_connect, KIND_FD, "connect" },
+	{ SYS_recvfrom, KIND_FD, "recvfrom" },
+	{ SYS_recvmsg, KIND_FD, "recvmsg" },
+	{ SYS_sendto, KIND_FD, "sendto" },
+	{ SYS_sendmsg, KIND_FD, "sendmsg" },
+	{ SYS_fsync, KIND_FD, "fsync" },
+	{ SYS_fdatasync, KIND_FD, "fdatasync" },
+	{ SYS_rt_sigsuspend, KIND_OTHER, "sigsuspend" },
+	{ SYS_rt_sigtimedwait, KIND_OTHER, "sigtimedwait" },
+	{ SYS_semtimedop, KIND_OTHER, "semtimedop" },
+	{ SYS_msgrcv, KIND_OTHER, "msgrcv" },
+	{ SYS_msgsnd, KIND_OTHER, "msgsnd" },
+#ifdef SYS_io_uring_enter
+	{ SYS_io_uring_enter, KIND_OTHER, "io_uring_enter" },
+#endif
+};
+
+static const struct call *
+find_call(long number)
+{
+	static const struct call unknown = { .kind = KIND_OTHER };
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		if (calls[i].number == number)
+			return &calls[i];
+	return &unknown;
+}
+
+const char *
+doing_call_name(const struct thread_info *thread)
+{
+	static char number[32];
+	const struct call *call = find_call(thread->call.number);
+
+	if (thread->call.number < 0)
+		return "no system call";
+	if (call->name != NULL)
+		return call->name;
+	snprintf(number, sizeof(number), "system call %ld",
+	    thread->call.number);
+	return number;
+}
+
+bool
+doing_may_open(const struct procfs_call *call)
+{
+	return find_call(call->number)->kind == KIND_OPEN;
+}
+
+int
+doing_get_open(pid_t pid, const struct procfs_call *call,
+    struct doing_open *wanted)
+{
+	const uint64_t *args = call->args;
+	struct open_how how;
+
+	wanted->dir = AT_FDCWD;
+#ifdef SYS_open
+	if (call->number == SYS_open || call->number == SYS_creat) {
+		wanted->flags = call->number == SYS_open ? (int)args[1] :
+		    O_CREAT | O_WRONLY | O_TRUNC;
+		return procfs_get_string(pid, args[0], wanted->path,
+		    sizeof(wanted->path));
+	}
+#endif
+	wanted->dir = (int)args[0];
+	wanted->flags = (int)args[2];
+#ifdef SYS_openat2
+	if (call->number == SYS_openat2) {
+		if (procfs_get_memory(pid, args[2], &how, sizeof(how)) == -1)
+			return -1;
+		wanted->flags = (int)how.flags;
+	}
+#endif
+	return procfs_get_string(pid, args[1], wanted->path,
+	    sizeof(wanted->path));
+}
+
+/* Blocked at a descriptor, if it is one of a pipe. */
+static bool
+waits_at(const struct process_info *process, struct thread_info *thread,
+    int fd, enum pipe_access access)
+{
+	const struct pipe_end *end = pipeinfo_end_of(process, fd);
+
+	thread->fd = fd;
+	if (end == NULL || (end->access & access) == 0)
+		return false;
+	thread->doing = access == PIPE_READ ? DOING_READING : DOING_WRITING;
+	thread->pipe = end->pipe;
+	thread->access = access;
+	return true;
+}
+
+/* splice(2) may wait at either side; the kernel's function says which. */
+static bool
+moves(const struct process_info *process, struct thread_info *thread)
+{
+	const uint64_t *args = thread->call.args;
+	int in = (int)args[0], out = (int)args[1];
+
+	if (thread->call.number == SYS_splice)
+		out = (int)args[2];
+	else if (thread->call.number == SYS_sendfile) {
+		in = (int)args[1];
+		out = (int)args[0];
+	}
+	if (strstr(thread->wchan, "writ") != NULL)
+		return waits_at(process, thread, out, PIPE_WRITE);
+	if (strstr(thread->wchan, "read") != NULL)
+		return waits_at(process, thread, in, PIPE_READ);
+	/* Not said: where only one side is a pipe, it is that. */
+	if (pipeinfo_end_of(process, in) == NULL)
+		return waits_at(process, thread, out, PIPE_WRITE);
+	if (pipeinfo_end_of(process, out) == NULL)
+		return waits_at(process, thread, in, PIPE_READ);
+	return false;
+}
+
+static void
+add_polled(const struct process_info *process, struct thread_info *thread,
+    int fd, bool in, bool out)
+{
+	struct pipe_end *end = pipeinfo_end_of(process, fd);
+	struct pipe_polled *polled;
+
+	if (end == NULL) {
+		thread->polls_others = true;
+		return;
+	}
+	polled = reallocarray(thread->polled, thread->npolled + 1,
+	    sizeof(*polled));
+	if (polled == NULL) {
+		thread->polls_others = true;
+		return;
+	}
+	thread->polled = polled;
+	polled += thread->npolled++;
+	polled->end = end;
+	polled->only_hangup = !in && !out;
+	polled->access = end->access;
+	/* What was not asked for does not wake it, but for a hang-up. */
+	if (in && !out)
+		polled->access = PIPE_READ;
+	else if (out && !in)
+		polled->access = PIPE_WRITE;
+}
+
+static void
+polls(const struct process_info *process, struct thread_info *thread)
+{
+	static struct pollfd fds[POLLED_MAX];
+	const uint64_t *args = thread->call.args;
+	size_t n = args[1] < POLLED_MAX ? (size_t)args[1] : POLLED_MAX;
+
+	thread->timed = thread->call.number == SYS_ppoll ? args[2] != 0 :
+	    (int)args[2] >= 0;
+	thread->polls_others = n < args[1];
+	if (n > 0 && procfs_get_memory(process->pid, args[0], fds,
+	    n * sizeof(fds[0])) == -1) {
+		thread->polls_others = true;
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (fds[i].fd >= 0)
+			add_polled(process, thread, fds[i].fd,
+			    (fds[i].events & (POLLIN | POLLRDNORM)) != 0,
+			    (fds[i].events & (POLLOUT | POLLWRNORM)) != 0);
+}
+
+static bool
+get_set(const struct process_info *process, uint64_t address, size_t n,
+    fd_set *set)
+{
+	size_t size = (n + 63) / 64 * 8;	/* the kernel's words */
+
+	FD_ZERO(set);
+	return address == 0 ||
+	    procfs_get_memory(process->pid, address, set, size) == 0;
+}
+
+static void
+selects(const struct process_info *process, struct thread_info *thread)
+{
+	const uint64_t *args = thread->call.args;
+	size_t n = args[0] < FD_SETSIZE ? (size_t)args[0] : FD_SETSIZE;
+	fd_set in, out;
+
+	thread->timed = args[4] != 0;
+	thread->polls_others = n < args[0];
+	if (!get_set(process, args[1], n, &in) ||
+	    !get_set(process, args[2], n, &out)) {
+		thread->polls_others = true;
+		return;
+	}
+	for (int fd = 0; fd < (int)n; fd++)
+		if (FD_ISSET(fd, &in) || FD_ISSET(fd, &out))
+			add_polled(process, thread, fd,
+			    FD_ISSET(fd, &in) != 0, FD_ISSET(fd, &out) != 0);
+}
+
+/* "tfd:  3 events:  19 data: ...", a line a descriptor, in fdinfo. */
+static void
+epolls(int proc, const struct process_info *process,
+    struct thread_info *thread)
+{
+	static char text[EPOLL_TEXT];
+	const uint64_t *args = thread->call.args;
+	char path[64];
+	const char *at = text;
+	unsigned int events;
+	int fd;
+
+	thread->timed = (int)args[3] >= 0;
+#ifdef SYS_epoll_pwait2
+	if (thread->call.number == SYS_epoll_pwait2)
+		thread->timed = args[3] != 0;
+#endif
+	snprintf(path, sizeof(path), "%d/fdinfo/%d", process->pid,
+	    (int)args[0]);
+	if (procfs_read(proc, path, text, sizeof(text)) >=
+	    (ssize_t)sizeof(text) - 1)
+		thread->polls_others = true;
+	else if (strstr(text, "tfd:") == NULL)
+		thread->polls_others = true;
+	while ((at = strstr(at, "tfd:")) != NULL) {
+		if (sscanf(at, "tfd: %d events: %x", &fd, &events) == 2)
+			add_polled(process, thread, fd,
+			    (events & EPOLLIN) != 0, (events & EPOLLOUT) != 0);
+		at++;
+	}
+}
+
+/* A child or, of waitid(2), some of them: then any. */
+static void
+waits(struct thread_info *thread)
+{
+	const uint64_t *args = thread->call.args;
+
+	thread->doing = DOING_CHILD;
+	if (thread->call.number == SYS_wait4)
+		thread->child = (int)args[0] > 0 ? (pid_t)args[0] : 0;
+	else if (args[0] == P_PID)
+		thread->child = (pid_t)args[1];
+}
+
+/*
+ * Without a time-out and in memory of one process alone it is the other
+ * threads that have to do something.
+ */
+static void
+waits_for_thread(const struct process_info *process,
+    struct thread_info *thread)
+{
+	const uint64_t *args = thread->call.args;
+
+	thread->timed = args[3] != 0;
+	if ((args[1] & FUTEX_PRIVATE_FLAG) != 0 && process->nthreads > 1)
+		thread->doing = DOING_THREAD;
+}
+
+static void
+classify_call(int proc, const struct process_info *process,
+    struct thread_info *thread)
+{
+	const struct call *call = find_call(thread->call.number);
+
+	thread->doing = DOING_OTHER;
+	switch (call->kind) {
+	case KIND_READ:
+		waits_at(process, thread, (int)thread->call.args[0],
+		    PIPE_READ);
+		break;
+	case KIND_WRITE:
+		waits_at(process, thread, (int)thread->call.args[0],
+		    PIPE_WRITE);
+		break;
+	case KIND_MOVE:
+		moves(process, thread);
+		break;
+	case KIND_POLL:
+		thread->doing = DOING_POLLING;
+		polls(process, thread);
+		break;
+	case KIND_SELECT:
+		thread->doing = DOING_POLLING;
+		selects(process, thread);
+		break;
+	case KIND_EPOLL:
+		thread->doing = DOING_POLLING;
+		epolls(proc, process, thread);
+		break;
+	case KIND_SLEEP:
+		thread->doing = DOING_SLEEPING;
+		thread->timed = true;
+		break;
+	case KIND_WAIT:
+		waits(thread);
+		break;
+	case KIND_FUTEX:
+		waits_for_thread(process, thread);
+		break;
+	case KIND_FD:
+		thread->fd = (int)thread->call.args[0];
+		break;
+	case KIND_OPEN:
+	case KIND_OTHER:
+		break;
+	}
+}
+
+void
+doing_classify(int proc, const struct process_info *process,
+    struct thread_info *thread, char state)
+{
+	thread->fd = -1;
+	switch (state) {
+	case 'T':
+		thread->doing = DOING_STOPPED;
+		return;
+	case 't':
+		thread->doing = DOING_TRACED;
+		return;
+	case 'Z':
+	case 'X':
+		thread->doing = DOING_DEAD;
+		return;
+	case 'R':
+		thread->doing = DOING_RUNNING;
+		return;
+	default:
+		break;
+	}
+	if (thread->call.number == PROCFS_RUNNING) {
+		thread->doing = DOING_RUNNING;
+		return;
+	}
+	if (procfs_get_wchan(proc, process->pid, thread->tid,
+	    thread->wchan) == -1)
+		thread->wchan[0] = '\0';
+	if (state == 'D')
+		thread->doing = DOING_DISK;
+	else if (thread->call.number == PROCFS_HIDDEN)
+		thread->doing = DOING_UNKNOWN;
+	else if (thread->call.number != PROCFS_NO_CALL)
+		classify_call(proc, process, thread);
+	else
+		thread->doing = DOING_OTHER;
+}

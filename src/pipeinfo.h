@@ -1,0 +1,230 @@
+/*
+ * pipeinfo - what pipes are: who holds their ends, who waits at them, how
+ * much is in them.
+ *
+ * A look is one pass over /proc.  Nothing is opened by its path, nothing is
+ * consumed, and no end is added: see procfs.h.  Nothing is printed.  We are
+ * left out ourselves: what we have inherited says nothing about others.
+ */
+#ifndef PIPEINFO_H
+#define PIPEINFO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "procfs.h"
+
+enum pipe_access {
+	PIPE_READ = 1,
+	PIPE_WRITE = 2,
+	PIPE_BOTH = PIPE_READ | PIPE_WRITE
+};
+
+/* What a thread does, as far as it can be seen. */
+enum doing {
+	DOING_UNKNOWN,		/* we may not look, or it has gone */
+	DOING_RUNNING,
+	DOING_OPENING,		/* blocked in open(2) of a FIFO */
+	DOING_READING,		/* blocked: the pipe is empty */
+	DOING_WRITING,		/* blocked: there is no room */
+	DOING_POLLING,		/* poll(2), select(2), epoll(7) */
+	DOING_SLEEPING,		/* for a time */
+	DOING_CHILD,		/* waits for a child to end */
+	DOING_THREAD,		/* waits for a thread of its process */
+	DOING_STOPPED,		/* by a signal */
+	DOING_TRACED,		/* by a debugger */
+	DOING_DEAD,		/* a zombie */
+	DOING_DISK,		/* no signal wakes it */
+	DOING_OTHER		/* in some other call */
+};
+
+/* One of the pipes that a thread polls. */
+struct pipe_polled {
+	struct pipe_end		*end;
+	enum pipe_access	 access;
+	bool			 only_hangup;	/* no event was asked for */
+};
+
+struct thread_info {
+	pid_t			 tid;
+	enum doing		 doing;
+	struct procfs_call	 call;
+	struct pipe_info	*pipe;		/* OPENING READING WRITING */
+	enum pipe_access	 access;	/* of what it waits at */
+	int			 fd;		/* the same; -1: none */
+	bool			 timed;		/* goes on by itself */
+	struct pipe_polled	*polled;	/* POLLING */
+	size_t			 npolled;
+	bool			 polls_others;	/* things that are no pipes */
+	pid_t			 child;		/* CHILD; 0: any */
+	int			 cpu;
+	char			 wchan[PROCFS_WCHAN];	/* OTHER, DISK */
+};
+
+struct process_info {
+	pid_t			 pid;
+	pid_t			 parent;
+	char			 comm[PROCFS_COMM];
+	uid_t			 uid;
+	int64_t			 started_ns;	/* after the boot */
+	struct thread_info	*threads;
+	size_t			 nthreads;
+	struct pipe_end		**ends;		/* what it has open */
+	size_t			 nends;
+	bool			 stuck;		/* see pipewait.h */
+	unsigned int		 mark;		/* the same */
+	unsigned int		 reached;	/* callers' */
+	bool			 shown, in_chain, told;	/* the same */
+};
+
+/* A descriptor for a pipe. */
+struct pipe_end {
+	struct pipe_info	*pipe;
+	struct process_info	*process;
+	int			 fd;
+	enum pipe_access	 access;
+	bool			 nonblock;
+};
+
+/* A thread that is blocked in open(2). */
+struct pipe_opener {
+	struct process_info	*process;
+	struct thread_info	*thread;
+};
+
+#define PIPE_UNKNOWN	(-1)	/* of sizes: not visible */
+
+/* Ends that no process in sight has: the kernel may know better. */
+enum pipe_unseen {
+	UNSEEN_MAYBE,
+	UNSEEN_NONE,
+	UNSEEN_SOME
+};
+
+struct pipe_info {
+	dev_t			 dev;
+	ino_t			 ino;
+	mode_t			 mode;
+	uid_t			 uid;
+	gid_t			 gid;
+	char			*name;		/* as given, or as found */
+	bool			 anonymous;
+	bool			 unlinked;	/* a FIFO without a name */
+	bool			 lost;		/* only its old path is known */
+	bool			 wanted;	/* to be shown */
+	struct pipe_end		**ends;
+	size_t			 nends;
+	enum pipe_access	 ours;		/* we have these; not in ends */
+	struct pipe_opener	*openers;
+	size_t			 nopeners;
+	bool			 measured;
+	int64_t			 capacity;	/* or PIPE_UNKNOWN */
+	int64_t			 unread;	/* the same */
+	/* Ends, and threads that wait; an end for both counts twice. */
+	unsigned int		 readers, writers;
+	unsigned int		 opening_read, opening_write;
+	unsigned int		 reading, writing;	/* polling, too */
+	enum pipe_unseen	 unseen_readers, unseen_writers;
+	struct pipe_info	*next;		/* in a bucket */
+	bool			 reader_acts;	/* some process that has it */
+	bool			 writer_acts;	/* is not stuck */
+	unsigned int		 reached;	/* callers' */
+	bool			 shown;		/* the same */
+};
+
+struct pipe_look {
+	bool			 all;		/* every pipe in sight */
+	bool			 everybody;	/* every process in sight */
+	int			 proc;
+	struct pipe_info	**pipes;	/* in the order of coming */
+	size_t			 npipes;
+	struct process_info	**processes;	/* sorted by pid */
+	size_t			 nprocesses;
+	unsigned int		 hidden;	/* whose descriptors are */
+	bool			 hidden_more;	/* and others altogether */
+	unsigned int		 lost_openers;	/* of an unknown FIFO */
+	int			 errnum;	/* what failed, or 0 */
+	struct pipe_info	**buckets;
+	size_t			 nbuckets;
+};
+
+/* Returns 0, or -1 with errno: there is no /proc. */
+int	 pipeinfo_begin(struct pipe_look *);
+
+/*
+ * A pipe to look for, by the file that it is; NULL with errno.  The name is
+ * copied.  pipeinfo_want_fd() does it for one that a process has open, or
+ * for all of them with -1: returns how many, or -1 with errno; EPIPE means
+ * that the descriptor is no pipe.
+ */
+struct pipe_info	*pipeinfo_want(struct pipe_look *,
+			    const struct stat *, const char *name);
+int	 pipeinfo_want_fd(struct pipe_look *, pid_t, int fd);
+
+/*
+ * The pass over /proc.  Then everybody is known who has to do with a pipe
+ * that is wanted; with all, with any pipe; with everybody, every process.
+ * Returns 0, or -1 with errno.
+ */
+int	 pipeinfo_scan(struct pipe_look *);
+
+void	 pipeinfo_end(struct pipe_look *);
+
+/*
+ * How much is in a pipe, and what the kernel knows of ends that are not in
+ * sight; once a look.
+ */
+void	 pipeinfo_measure(const struct pipe_look *, struct pipe_info *);
+
+/* Borrowed from the look; NULL when it was not seen. */
+struct process_info	*pipeinfo_process(const struct pipe_look *, pid_t);
+struct pipe_end		*pipeinfo_end_of(const struct process_info *, int fd);
+
+/* The thread of a process that waits at one of its descriptors, or NULL. */
+const struct thread_info	*pipeinfo_waiter(const struct pipe_end *);
+
+/*
+ * How long a thread has been where it is; -1 when that cannot be known.  See
+ * procfs_get_idle().
+ */
+int64_t	 pipeinfo_waited(const struct pipe_look *,
+	    const struct process_info *, const struct thread_info *);
+
+/*
+ * A descriptor of ours for an end of the pipe with that access, which the
+ * caller closes at once; -1 with errno.
+ */
+int	 pipeinfo_take(const struct pipe_info *, enum pipe_access);
+
+/* What is going on in a pipe. */
+enum pipe_state {
+	PIPE_STATE_HIDDEN,	/* nobody in sight, but not all is */
+	PIPE_STATE_READER_HIDDEN,	/* the same of one end */
+	PIPE_STATE_WRITER_HIDDEN,
+	PIPE_STATE_UNUSED,
+	PIPE_STATE_OPENING_READ,
+	PIPE_STATE_OPENING_WRITE,
+	PIPE_STATE_HELD,	/* by ends for both only */
+	PIPE_STATE_NO_WRITER,
+	PIPE_STATE_LEFT_OVER,	/* data, but no writer any more */
+	PIPE_STATE_NO_READER,
+	PIPE_STATE_UNREACHED,	/* data, and no reader */
+	PIPE_STATE_READING,	/* a reader waits */
+	PIPE_STATE_WRITING,	/* a writer waits */
+	PIPE_STATE_FULL,
+	PIPE_STATE_DATA,
+	PIPE_STATE_IDLE,
+	PIPE_STATE_OPEN		/* both ends; what is in it is not seen */
+};
+
+enum pipe_state	 pipeinfo_state(const struct pipe_look *,
+		    const struct pipe_info *);
+
+/* Its name for programs. */
+const char	*pipeinfo_state_name(enum pipe_state);
+const char	*pipeinfo_doing_name(enum doing);
+
+#endif

@@ -1,0 +1,358 @@
+/*
+ * pipewait - who waits for whom.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compat.h"
+#include "pipewait.h"
+
+/* Processes that are not stuck, and of which it has not been told yet. */
+struct acting {
+	struct process_info	**list;
+	size_t			 n;
+};
+
+static int
+compare_parents(const void *a, const void *b)
+{
+	const struct process_info *const *p = a, *const *q = b;
+
+	return ((*p)->parent > (*q)->parent) - ((*p)->parent < (*q)->parent);
+}
+
+/* The first of the children of a process, which stand side by side. */
+static size_t
+first_child(const struct pipewait *wait, pid_t parent)
+{
+	size_t low = 0, high = wait->look->nprocesses, middle;
+
+	while (low < high) {
+		middle = (low + high) / 2;
+		if (wait->by_parent[middle]->parent < parent)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Without a limit, for what others do. */
+static bool
+waits_for_others(const struct thread_info *thread)
+{
+	switch (thread->doing) {
+	case DOING_READING:
+	case DOING_WRITING:
+	case DOING_CHILD:
+		return true;
+	case DOING_POLLING:
+		return !thread->timed && !thread->polls_others &&
+		    thread->npolled > 0;
+	default:
+		return false;
+	}
+}
+
+bool
+pipewait_waits(const struct thread_info *thread)
+{
+	return thread->doing == DOING_READING ||
+	    thread->doing == DOING_WRITING || thread->doing == DOING_CHILD ||
+	    (thread->doing == DOING_POLLING && thread->npolled > 0);
+}
+
+static bool
+may_be_stuck(const struct process_info *process)
+{
+	const struct thread_info *thread;
+	bool waits = false;
+
+	for (size_t i = 0; i < process->nthreads; i++) {
+		thread = &process->threads[i];
+		if (waits_for_others(thread))
+			waits = true;
+		else if (thread->doing != DOING_THREAD || thread->timed)
+			return false;
+	}
+	return waits;
+}
+
+static void
+add(struct pipewait *wait, struct process_info *process, size_t *n)
+{
+	if (process->mark == wait->mark)
+		return;
+	process->mark = wait->mark;
+	wait->list[(*n)++] = process;
+}
+
+/* All that have the other end of what is waited at. */
+static void
+add_others(struct pipewait *wait, const struct pipe_info *pipe,
+    enum pipe_access access, size_t *n)
+{
+	enum pipe_access other = 0;
+
+	if ((access & PIPE_READ) != 0)
+		other |= PIPE_WRITE;
+	if ((access & PIPE_WRITE) != 0)
+		other |= PIPE_READ;
+	for (size_t i = 0; i < pipe->nends; i++)
+		if ((pipe->ends[i]->access & other) != 0)
+			add(wait, pipe->ends[i]->process, n);
+}
+
+static void
+add_children(struct pipewait *wait, const struct process_info *process,
+    pid_t which, size_t *n)
+{
+	struct process_info *child;
+
+	for (size_t i = first_child(wait, process->pid);
+	    i < wait->look->nprocesses; i++) {
+		child = wait->by_parent[i];
+		if (child->parent != process->pid)
+			break;
+		if (which == 0 || child->pid == which)
+			add(wait, child, n);
+	}
+}
+
+size_t
+pipewait_releasers(struct pipewait *wait, const struct process_info *process,
+    const struct thread_info *thread, struct process_info *const **list)
+{
+	size_t n = 0;
+
+	wait->mark++;
+	*list = wait->list;
+	switch (thread->doing) {
+	case DOING_READING:
+	case DOING_WRITING:
+		add_others(wait, thread->pipe, thread->access, &n);
+		break;
+	case DOING_POLLING:
+		for (size_t i = 0; i < thread->npolled; i++)
+			add_others(wait, thread->polled[i].end->pipe,
+			    thread->polled[i].access, &n);
+		break;
+	case DOING_CHILD:
+		add_children(wait, process, thread->child, &n);
+		break;
+	default:
+		break;
+	}
+	return n;
+}
+
+static void
+set_acting(struct acting *acting, struct process_info *process)
+{
+	if (!process->stuck)
+		return;
+	process->stuck = false;
+	acting->list[acting->n++] = process;
+}
+
+/* Whether any thread of a process waits at a pipe in that way. */
+static bool
+waits_at(const struct process_info *process, const struct pipe_info *pipe,
+    enum pipe_access access)
+{
+	const struct thread_info *thread;
+
+	for (size_t i = 0; i < process->nthreads; i++) {
+		thread = &process->threads[i];
+		if (thread->pipe == pipe && (thread->access & access) != 0)
+			return true;
+		for (size_t j = 0; j < thread->npolled; j++)
+			if (thread->polled[j].end->pipe == pipe &&
+			    (thread->polled[j].access & access) != 0)
+				return true;
+	}
+	return false;
+}
+
+/* One of a pipe's writers, or readers, acts: what waits for it is free. */
+static void
+free_side(struct acting *acting, struct pipe_info *pipe,
+    enum pipe_access acts)
+{
+	bool *known = acts == PIPE_WRITE ? &pipe->writer_acts :
+	    &pipe->reader_acts;
+	enum pipe_access waiting = acts == PIPE_WRITE ? PIPE_READ : PIPE_WRITE;
+
+	if (*known)
+		return;		/* told before: once a pipe is enough */
+	*known = true;
+	for (size_t i = 0; i < pipe->nends; i++)
+		if (pipe->ends[i]->process->stuck &&
+		    waits_at(pipe->ends[i]->process, pipe, waiting))
+			set_acting(acting, pipe->ends[i]->process);
+}
+
+static bool
+waits_for_child(const struct process_info *process, pid_t child)
+{
+	const struct thread_info *thread;
+
+	for (size_t i = 0; i < process->nthreads; i++) {
+		thread = &process->threads[i];
+		if (thread->doing == DOING_CHILD &&
+		    (thread->child == 0 || thread->child == child))
+			return true;
+	}
+	return false;
+}
+
+static void
+free_waiters(const struct pipe_look *look, struct acting *acting,
+    const struct process_info *process)
+{
+	struct process_info *parent;
+
+	for (size_t i = 0; i < process->nends; i++) {
+		if ((process->ends[i]->access & PIPE_READ) != 0)
+			free_side(acting, process->ends[i]->pipe, PIPE_READ);
+		if ((process->ends[i]->access & PIPE_WRITE) != 0)
+			free_side(acting, process->ends[i]->pipe, PIPE_WRITE);
+	}
+	parent = pipeinfo_process(look, process->parent);
+	if (parent != NULL && parent->stuck &&
+	    waits_for_child(parent, process->pid))
+		set_acting(acting, parent);
+}
+
+/* Nobody in sight can end this wait: who knows then. */
+static bool
+has_releasers(struct pipewait *wait, const struct process_info *process)
+{
+	struct process_info *const *list;
+
+	for (size_t i = 0; i < process->nthreads; i++)
+		if (waits_for_others(&process->threads[i]) &&
+		    pipewait_releasers(wait, process, &process->threads[i],
+		    &list) == 0)
+			return false;
+	return true;
+}
+
+/*
+ * Everybody is stuck who only waits for others; then those that wait for
+ * somebody who acts are taken out, and so on.
+ */
+static int
+find_stuck(struct pipewait *wait)
+{
+	const struct pipe_look *look = wait->look;
+	struct process_info *process;
+	struct acting acting = { 0 };
+
+	acting.list = calloc(look->nprocesses + 1,
+	    sizeof(struct process_info *));
+	if (acting.list == NULL)
+		return -1;
+	for (size_t i = 0; i < look->nprocesses; i++)
+		look->processes[i]->stuck = true;
+	for (size_t i = 0; i < look->nprocesses; i++) {
+		process = look->processes[i];
+		if (!may_be_stuck(process) || !has_releasers(wait, process))
+			set_acting(&acting, process);
+	}
+	/* The list grows while it is told. */
+	for (size_t i = 0; i < acting.n; i++)
+		free_waiters(look, &acting, acting.list[i]);
+	free(acting.list);
+	return 0;
+}
+
+int
+pipewait_begin(struct pipewait *wait, const struct pipe_look *look)
+{
+	size_t size = look->nprocesses * sizeof(struct process_info *);
+
+	memset(wait, 0, sizeof(*wait));
+	wait->look = look;
+	wait->by_parent = malloc(size + 1);
+	wait->list = malloc(size + 1);
+	if (wait->by_parent == NULL || wait->list == NULL) {
+		pipewait_end(wait);
+		return -1;
+	}
+	if (size > 0)
+		memcpy(wait->by_parent, look->processes, size);
+	qsort(wait->by_parent, look->nprocesses,
+	    sizeof(struct process_info *), compare_parents);
+	if (find_stuck(wait) == -1) {
+		pipewait_end(wait);
+		return -1;
+	}
+	return 0;
+}
+
+void
+pipewait_end(struct pipewait *wait)
+{
+	free(wait->by_parent);
+	free(wait->list);
+	wait->by_parent = wait->list = NULL;
+}
+
+const struct thread_info *
+pipewait_thread(const struct process_info *process)
+{
+	const struct thread_info *best = NULL, *thread;
+
+	/* What waits for another thread says nothing: take that other. */
+	for (size_t i = 0; i < process->nthreads; i++) {
+		thread = &process->threads[i];
+		if (best == NULL || best->doing == DOING_THREAD)
+			best = thread;
+	}
+	return best;
+}
+
+/* The first that it waits for and that is stuck, too. */
+static struct process_info *
+next_stuck(struct pipewait *wait, const struct process_info *process)
+{
+	struct process_info *const *list;
+	size_t n;
+
+	for (size_t i = 0; i < process->nthreads; i++) {
+		n = pipewait_releasers(wait, process, &process->threads[i],
+		    &list);
+		for (size_t j = 0; j < n; j++)
+			if (list[j]->stuck)
+				return list[j];
+	}
+	return NULL;
+}
+
+struct process_info **
+pipewait_cycle(struct pipewait *wait, struct process_info *process,
+    size_t *n)
+{
+	struct process_info **cycle, *at = process;
+
+	/* As many steps as there are processes end in the cycle for sure. */
+	for (size_t i = 0; at != NULL && i < wait->look->nprocesses; i++)
+		at = next_stuck(wait, at);
+	cycle = calloc(wait->look->nprocesses + 1,
+	    sizeof(struct process_info *));
+	if (at == NULL || cycle == NULL) {
+		free(cycle);
+		return NULL;
+	}
+	*n = 0;
+	process = at;
+	do {
+		cycle[(*n)++] = at;
+		at = next_stuck(wait, at);
+	} while (at != NULL && at != process && *n < wait->look->nprocesses);
+	return cycle;
+}

@@ -1,0 +1,53 @@
+/*
+ * pipewait - who waits for whom.
+ *
+ * A process waits for those that could end its wait: a reader for all that
+ * can write, a writer for all that can read, a parent for its children.  It
+ * is stuck when all its threads wait without a limit and all that they wait
+ * for are stuck as well: then nothing but a signal, or a process that is not
+ * in sight, will ever end it.
+ */
+#ifndef PIPEWAIT_H
+#define PIPEWAIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "pipeinfo.h"
+
+struct pipewait {
+	const struct pipe_look	*look;		/* borrowed; of everybody */
+	struct process_info	**by_parent;
+	struct process_info	**list;		/* of the latest call */
+	unsigned int		 mark;
+};
+
+/* Returns 0, or -1 with errno.  Marks what is stuck in the look. */
+int	 pipewait_begin(struct pipewait *, const struct pipe_look *);
+void	 pipewait_end(struct pipewait *);
+
+/*
+ * The thread that says best what a process waits for; never NULL but for a
+ * process that has gone.
+ */
+const struct thread_info	*pipewait_thread(const struct process_info *);
+
+/* Whether a thread waits for something of which others can be told. */
+bool	 pipewait_waits(const struct thread_info *);
+
+/*
+ * Those that could end the wait of a thread, each once, in *list, which is
+ * valid until the next call.  Returns how many.
+ */
+size_t	 pipewait_releasers(struct pipewait *, const struct process_info *,
+	    const struct thread_info *, struct process_info *const **list);
+
+/*
+ * A cycle that a stuck process is in, or leads to: *n processes in an array
+ * that the caller frees, each waiting for the next and the last for the
+ * first.  NULL with errno.
+ */
+struct process_info	**pipewait_cycle(struct pipewait *,
+			    struct process_info *, size_t *n);
+
+#endif

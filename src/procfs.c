@@ -1,0 +1,424 @@
+/*
+ * procfs - what /proc says of other processes.
+ */
+#include "config.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "compat.h"
+#include "deadline.h"
+#include "procfs.h"
+
+#define PROCFS_PATH	128	/* of names below /proc */
+#define PROCFS_TEXT	4096	/* of the files that are read whole */
+#define PAGE_MIN	4096	/* no page of any machine is smaller */
+
+#define FLAG_KERNEL	0x00200000	/* PF_KTHREAD of the kernel */
+
+static int
+fail(int errnum)
+{
+	errno = errnum;
+	return -1;
+}
+
+/*
+ * 12 (name) S 1 ...: the name may have any byte, parentheses and newlines
+ * too, but nothing behind it has a parenthesis.
+ */
+int
+procfs_parse_stat(const char *text, struct procfs_stat *stat)
+{
+	const char *open = strchr(text, '('), *close = strrchr(text, ')');
+	unsigned long long start;
+	unsigned long flags;
+	size_t length;
+	int parent;
+
+	memset(stat, 0, sizeof(*stat));
+	if (open == NULL || close == NULL || close < open)
+		return fail(EINVAL);
+	length = (size_t)(close - open - 1);
+	if (length >= sizeof(stat->comm))
+		length = sizeof(stat->comm) - 1;
+	memcpy(stat->comm, open + 1, length);
+	/* Fields 3 to 39 of proc(5). */
+	if (sscanf(close + 1, " %c %d %*d %*d %*d %*d %lu %*u %*u %*u %*u "
+	    "%*u %*u %*d %*d %*d %*d %*d %*d %llu %*u %*d %*u %*u %*u %*u "
+	    "%*u %*u %*u %*u %*u %*u %*u %*u %*u %*d %d", &stat->state,
+	    &parent, &flags, &start, &stat->cpu) != 5)
+		return fail(EINVAL);
+	stat->parent = (pid_t)parent;
+	stat->kernel = (flags & FLAG_KERNEL) != 0;
+	stat->started_ns = (int64_t)start *
+	    (NS_PER_SEC / sysconf(_SC_CLK_TCK));
+	return 0;
+}
+
+/* "running", "-1 0xSP 0xPC", or "NUMBER 0xARG ... 0xSP 0xPC". */
+int
+procfs_parse_call(const char *text, struct procfs_call *call)
+{
+	char *end;
+
+	memset(call, 0, sizeof(*call));
+	if (strncmp(text, "running", strlen("running")) == 0) {
+		call->number = PROCFS_RUNNING;
+		return 0;
+	}
+	call->number = strtol(text, &end, 10);
+	if (end == text)
+		return fail(EINVAL);
+	if (call->number < 0) {
+		call->number = PROCFS_NO_CALL;
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(call->args); i++) {
+		text = end;
+		call->args[i] = strtoull(text, &end, 16);
+		if (end == text)
+			return fail(EINVAL);
+	}
+	return 0;
+}
+
+int
+procfs_parse_flags(const char *text, int *flags)
+{
+	static const char key[] = "flags:";
+	const char *at = strstr(text, key);
+	char *end;
+	long value;
+
+	if (at == NULL)
+		return fail(EINVAL);
+	at += strlen(key);
+	value = strtol(at, &end, 8);
+	if (end == at)
+		return fail(EINVAL);
+	*flags = (int)value;
+	return 0;
+}
+
+/*
+ * "se.exec_start   :   1234.567890", in milliseconds, behind a first line
+ * with the name of the thread, in which anything may stand.
+ */
+int
+procfs_parse_last_run(const char *text, int64_t *ns)
+{
+	static const char key[] = "\nse.exec_start";
+	const char *at = text, *last = NULL;
+	unsigned long long ms, fraction;
+
+	while ((at = strstr(at, key)) != NULL)
+		last = at++;
+	if (last == NULL)
+		return fail(ENODATA);
+	at = last + strlen(key);
+	at += strspn(at, " \t:");
+	if (sscanf(at, "%llu.%6llu", &ms, &fraction) != 2)
+		return fail(ENODATA);
+	*ns = (int64_t)(ms * NS_PER_MS + fraction);
+	return 0;
+}
+
+int
+procfs_open(void)
+{
+	return open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+ssize_t
+procfs_read(int proc, const char *path, char *text, size_t size)
+{
+	size_t length = 0;
+	ssize_t n;
+	int fd, saved;
+
+	fd = openat(proc, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd == -1)
+		return -1;
+	do {
+		n = read(fd, text + length, size - 1 - length);
+		if (n > 0)
+			length += (size_t)n;
+	} while (n > 0 && length < size - 1);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	if (n == -1)
+		return -1;
+	text[length] = '\0';
+	return (ssize_t)length;
+}
+
+/* Of a thread; what is not of the first one costs a longer way. */
+static ssize_t
+read_of(int proc, pid_t pid, pid_t tid, const char *name, char *text,
+    size_t size)
+{
+	char path[PROCFS_PATH];
+	ssize_t length;
+
+	if (pid == tid)
+		snprintf(path, sizeof(path), "%d/%s", pid, name);
+	else
+		snprintf(path, sizeof(path), "%d/task/%d/%s", pid, tid, name);
+	length = procfs_read(proc, path, text, size);
+	/* Of a process that ends, some files are there and empty. */
+	return length == 0 ? fail(ESRCH) : length;
+}
+
+int
+procfs_read_link(int proc, const char *path, char *text, size_t size)
+{
+	ssize_t length = readlinkat(proc, path, text, size - 1);
+
+	if (length == -1)
+		return -1;
+	text[length] = '\0';
+	return 0;
+}
+
+int
+procfs_each(int proc, const char *path, int (*call)(void *, int, int),
+    void *arg)
+{
+	struct dirent *entry;
+	int fd, result = 0;
+	DIR *dir;
+
+	fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	dir = fdopendir(fd);
+	if (dir == NULL) {
+		close(fd);
+		return -1;
+	}
+	while (result == 0 && (entry = readdir(dir)) != NULL)
+		if (isdigit((unsigned char)entry->d_name[0]))
+			result = call(arg, atoi(entry->d_name), dirfd(dir));
+	closedir(dir);
+	return result;
+}
+
+int
+procfs_get_stat(int proc, pid_t pid, pid_t tid, struct procfs_stat *stat)
+{
+	char text[PROCFS_TEXT];
+
+	if (read_of(proc, pid, tid, "stat", text, sizeof(text)) == -1)
+		return -1;
+	return procfs_parse_stat(text, stat);
+}
+
+int
+procfs_get_call(int proc, pid_t pid, pid_t tid, struct procfs_call *call)
+{
+	char text[PROCFS_TEXT];
+
+	if (read_of(proc, pid, tid, "syscall", text, sizeof(text)) == -1)
+		return -1;
+	return procfs_parse_call(text, call);
+}
+
+int
+procfs_get_wchan(int proc, pid_t pid, pid_t tid, char name[PROCFS_WCHAN])
+{
+	return read_of(proc, pid, tid, "wchan", name, PROCFS_WCHAN) == -1 ?
+	    -1 : 0;
+}
+
+/* The clocks of processors, and what our affinity was before. */
+static struct {
+	bool		 moved;
+	cpu_set_t	 before;
+	struct {
+		int64_t	 ns;
+		int64_t	 read_at;	/* 0: not read yet */
+	} clocks[CPU_SETSIZE];
+} sched_clocks;
+
+static int
+get_last_run(int proc, pid_t pid, pid_t tid, int64_t *ns)
+{
+	char text[PROCFS_TEXT];
+
+	if (read_of(proc, pid, tid, "sched", text, sizeof(text)) == -1)
+		return errno == ENOENT ? fail(ENODATA) : -1;
+	return procfs_parse_last_run(text, ns);
+}
+
+/*
+ * The clocks of processors differ by seconds in a virtual machine, and only
+ * what runs on one knows its clock: us, if we go there.
+ */
+static int
+read_clock(int proc, int cpu)
+{
+	cpu_set_t set;
+
+	if (cpu < 0 || cpu >= CPU_SETSIZE)
+		return fail(ENODATA);
+	if (sched_clocks.clocks[cpu].read_at != 0)
+		return 0;
+	if (!sched_clocks.moved && sched_getaffinity(0,
+	    sizeof(sched_clocks.before), &sched_clocks.before) == -1)
+		return -1;
+	CPU_ZERO(&set);
+	CPU_SET((size_t)cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) == -1)
+		return fail(ENODATA);
+	sched_clocks.moved = true;
+	/* What is shown of us is from our last turn. */
+	sched_yield();
+	if (get_last_run(proc, getpid(), getpid(),
+	    &sched_clocks.clocks[cpu].ns) == -1)
+		return -1;
+	sched_clocks.clocks[cpu].read_at = deadline_now();
+	return 0;
+}
+
+int
+procfs_get_idle(int proc, pid_t pid, pid_t tid, int cpu, int64_t *ns)
+{
+	int64_t last, now;
+
+	if (get_last_run(proc, pid, tid, &last) == -1 ||
+	    read_clock(proc, cpu) == -1)
+		return -1;
+	now = sched_clocks.clocks[cpu].ns + deadline_now() -
+	    sched_clocks.clocks[cpu].read_at;
+	*ns = now > last ? now - last : 0;
+	return 0;
+}
+
+void
+procfs_clock_end(void)
+{
+	if (sched_clocks.moved)
+		sched_setaffinity(0, sizeof(sched_clocks.before),
+		    &sched_clocks.before);
+	memset(&sched_clocks, 0, sizeof(sched_clocks));
+}
+
+int
+procfs_count_threads(int proc, pid_t pid, unsigned int *n)
+{
+	char path[PROCFS_PATH];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%d/task", pid);
+	if (fstatat(proc, path, &st, 0) == -1)
+		return -1;
+	*n = st.st_nlink > 2 ? (unsigned int)st.st_nlink - 2 : 0;
+	return 0;
+}
+
+int
+procfs_get_flags(int proc, pid_t pid, int fd, int *flags)
+{
+	char path[PROCFS_PATH], text[PROCFS_TEXT];
+
+	snprintf(path, sizeof(path), "%d/fdinfo/%d", pid, fd);
+	if (procfs_read(proc, path, text, sizeof(text)) == -1)
+		return -1;
+	return procfs_parse_flags(text, flags);
+}
+
+int
+procfs_stat_link(int dir, const char *name, struct stat *st)
+{
+	struct statx stx;
+
+	if (statx(dir, name, AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &stx) ==
+	    -1)
+		return -1;
+	memset(st, 0, sizeof(*st));
+	st->st_dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
+	st->st_ino = (ino_t)stx.stx_ino;
+	st->st_mode = stx.stx_mode;
+	st->st_nlink = (nlink_t)stx.stx_nlink;
+	st->st_uid = stx.stx_uid;
+	st->st_gid = stx.stx_gid;
+	return 0;
+}
+
+int
+procfs_get_memory(pid_t pid, uint64_t address, void *to, size_t size)
+{
+	struct iovec local = { .iov_base = to, .iov_len = size };
+	struct iovec remote = { .iov_len = size };
+	ssize_t n;
+
+	/* An address of theirs, not of ours. */
+	memcpy(&remote.iov_base, &address, sizeof(remote.iov_base));
+	n = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+	if (n == -1)
+		return -1;
+	return (size_t)n == size ? 0 : fail(EFAULT);
+}
+
+/* Page by page: the next one need not be there. */
+int
+procfs_get_string(pid_t pid, uint64_t address, char *to, size_t size)
+{
+	size_t part;
+
+	while (size > 0) {
+		part = PAGE_MIN - (size_t)(address % PAGE_MIN);
+		if (part > size)
+			part = size;
+		if (procfs_get_memory(pid, address, to, part) == -1)
+			return -1;
+		if (memchr(to, '\0', part) != NULL)
+			return 0;
+		to += part;
+		address += part;
+		size -= part;
+	}
+	return fail(ENAMETOOLONG);
+}
+
+int
+procfs_get_io(int proc, pid_t pid, uint64_t *bytes_read,
+    uint64_t *bytes_written)
+{
+	char text[PROCFS_TEXT];
+
+	if (read_of(proc, pid, pid, "io", text, sizeof(text)) == -1)
+		return -1;
+	if (sscanf(text, "rchar: %" SCNu64 " wchar: %" SCNu64, bytes_read,
+	    bytes_written) != 2)
+		return fail(EINVAL);
+	return 0;
+}
+
+int
+procfs_take_fd(pid_t pid, int fd)
+{
+	int pidfd, taken, saved;
+
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd == -1)
+		return -1;
+	taken = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	saved = errno;
+	close(pidfd);
+	errno = saved;
+	return taken;
+}

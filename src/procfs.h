@@ -1,0 +1,114 @@
+/*
+ * procfs - what /proc says of other processes; see proc(5).
+ *
+ * Nothing here opens what a process has open, or disturbs it.  Processes
+ * vanish at any moment, and others are not ours to look into: every call
+ * returns 0, or -1 with errno: ENOENT or ESRCH for what is gone, EACCES or
+ * EPERM for what is not permitted.
+ */
+#ifndef PROCFS_H
+#define PROCFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#define PROCFS_COMM	64	/* 16 but for threads of the kernel */
+#define PROCFS_WCHAN	64
+
+/* Of /proc/PID/stat. */
+struct procfs_stat {
+	char		 comm[PROCFS_COMM];	/* any byte but NUL */
+	char		 state;			/* R S D T t Z X I */
+	pid_t		 parent;
+	bool		 kernel;		/* a thread of the kernel */
+	int		 cpu;			/* where it ran last */
+	int64_t		 started_ns;		/* after the boot */
+};
+
+enum {
+	PROCFS_NO_CALL = -1,		/* stopped, or in a page fault */
+	PROCFS_RUNNING = -2,
+	PROCFS_HIDDEN = -3		/* for callers: not permitted */
+};
+
+/* The system call that a thread is in. */
+struct procfs_call {
+	long		 number;	/* or one of the above */
+	uint64_t	 args[6];
+};
+
+/* The parsers, for text that ends in NUL. */
+int	 procfs_parse_stat(const char *, struct procfs_stat *);
+int	 procfs_parse_call(const char *, struct procfs_call *);
+int	 procfs_parse_flags(const char *, int *flags);
+int	 procfs_parse_last_run(const char *, int64_t *ns);
+
+/* /proc itself: a descriptor for the calls below, which the caller closes. */
+int	 procfs_open(void);
+
+/*
+ * Call back for each number that is a name in a directory below /proc, with
+ * the descriptor of that directory, until a call returns other than 0, which
+ * is then returned.
+ */
+int	 procfs_each(int proc, const char *path,
+	    int (*)(void *, int number, int dir), void *);
+
+/* Thread tid of process pid; they are the same for the first one. */
+int	 procfs_get_stat(int proc, pid_t pid, pid_t tid,
+	    struct procfs_stat *);
+int	 procfs_get_call(int proc, pid_t pid, pid_t tid,
+	    struct procfs_call *);
+
+/* The function of the kernel that it sleeps in; "0" when it does not. */
+int	 procfs_get_wchan(int proc, pid_t pid, pid_t tid,
+	    char name[PROCFS_WCHAN]);
+
+/*
+ * For how long it has not run, by the clock of the scheduler of its
+ * processor: time that a hypervisor took is not in it.  ENODATA where the
+ * kernel does not say.  Reading that clock takes us to the same processor;
+ * procfs_clock_end() takes us back, and forgets it.
+ */
+int	 procfs_get_idle(int proc, pid_t pid, pid_t tid, int cpu,
+	    int64_t *ns);
+void	 procfs_clock_end(void);
+
+/* How many threads a process has. */
+int	 procfs_count_threads(int proc, pid_t pid, unsigned int *n);
+
+/* The flags that a descriptor was opened with, O_PATH among them. */
+int	 procfs_get_flags(int proc, pid_t pid, int fd, int *flags);
+
+/* Of the whole file, as much as fits; ends in NUL. */
+ssize_t	 procfs_read(int proc, const char *path, char *text, size_t size);
+
+/* Where a link points to, such as PID/fd/N or PID/cwd; ends in NUL. */
+int	 procfs_read_link(int proc, const char *path, char *text,
+	    size_t size);
+
+/*
+ * The file that a link below a directory of procfs_each() stands for.  No
+ * server is asked, so that a dead one hangs nobody.
+ */
+int	 procfs_stat_link(int dir, const char *name, struct stat *);
+
+/* Bytes and a string out of the memory of a process. */
+int	 procfs_get_memory(pid_t, uint64_t address, void *, size_t);
+int	 procfs_get_string(pid_t, uint64_t address, char *, size_t);
+
+/* Bytes that a process has read and written by system calls. */
+int	 procfs_get_io(int proc, pid_t, uint64_t *bytes_read,
+	    uint64_t *bytes_written);
+
+/*
+ * A descriptor of ours for what a process has open, which the caller closes
+ * at once: meanwhile nobody sees that process close it.  See
+ * pidfd_getfd(2).
+ */
+int	 procfs_take_fd(pid_t, int fd);
+
+#endif
