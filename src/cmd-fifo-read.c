@@ -141,12 +141,16 @@ static int
 renew(struct flow *flow, struct outcome *outcome)
 {
 	struct reader *reader = flow->arg;
+	struct outcome why = { 0 };
 	struct endpoint next;
 
 	if (fifo_open_read_of(&next, flow->source.path,
-	    required_owner(reader->fr->opt), outcome) == -1)
-		return outcome->why == OUTCOME_ERROR &&
-		    outcome->errnum == ENOENT ? 0 : -1;
+	    required_owner(reader->fr->opt), &why) == -1) {
+		if (why.why == OUTCOME_ERROR && why.errnum == ENOENT)
+			return 0;
+		*outcome = why;
+		return -1;
+	}
 	if (take_lock(reader, &next, outcome) == -1) {
 		endpoint_finish(&next);
 		return -1;

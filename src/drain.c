@@ -12,10 +12,19 @@ drain_begin(struct drain *drain, const struct endpoint *ep, uint64_t accepted)
 {
 	if (ioctl(ep->fd, FIONREAD, &drain->unread) == -1)
 		return -1;
+	drain->began = drain->unread;
 	drain->left = (uint64_t)drain->unread;
 	/* There cannot be more of ours than this. */
-	drain->others = drain->left > accepted;
+	drain->mixed = drain->left > accepted;
+	drain->others = false;
 	return 0;
+}
+
+bool
+drain_is_ambiguous(const struct drain *drain)
+{
+	return drain->others ||
+	    (drain->mixed && drain->left < (uint64_t)drain->began);
 }
 
 int

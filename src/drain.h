@@ -16,8 +16,10 @@
 
 struct drain {
 	uint64_t	 left;		/* still to be seen read, at the most */
+	int		 began;		/* unread when all was written */
 	int		 unread;	/* at the last look, FIONREAD */
-	bool		 others;	/* write to it, too */
+	bool		 mixed;		/* others had written by then, too */
+	bool		 others;	/* have written since */
 };
 
 enum drain_state {
@@ -32,6 +34,12 @@ enum drain_state {
  */
 int	 drain_begin(struct drain *, const struct endpoint *,
 	    uint64_t accepted);
+
+/*
+ * Not all was read: whether that is so of our bytes cannot be told, because
+ * of what others wrote.
+ */
+bool	 drain_is_ambiguous(const struct drain *);
 
 /* Look.  -1 with errno, or enum drain_state. */
 int	 drain_look(struct drain *, const struct endpoint *);

@@ -928,8 +928,8 @@ left_unread(struct flow *flow, struct outcome *outcome)
 	outcome->drained = true;
 	outcome->bytes = flow->bytes_out;
 	outcome->unread = (uint64_t)flow->unread.unread;
-	outcome_set(outcome, flow->unread.others ? OUTCOME_UNCONFIRMED :
-	    OUTCOME_PEER_LEFT, SIDE_SINK, EPIPE, flow->sink.name);
+	outcome_set(outcome, drain_is_ambiguous(&flow->unread) ?
+	    OUTCOME_UNCONFIRMED : OUTCOME_PEER_LEFT, SIDE_SINK, EPIPE, flow->sink.name);
 	return lose_sink(flow, true, outcome);
 }
 
