@@ -104,6 +104,10 @@ flow_text(const struct report *report, const struct flow *flow)
 		snprintf(missed, sizeof(missed), ", skipped %" PRIu64
 		    " bytes in %" PRIu64 " chunks", flow->skipped,
 		    flow->chunks_skipped);
+	else if (flow->drop)
+		snprintf(missed, sizeof(missed), ", dropped %" PRIu64
+		    " record%s", flow->records_dropped,
+		    flow->records_dropped == 1 ? "" : "s");
 	warnx("%s -> %s: %" PRIu64 " in, %" PRIu64 " out%s, "
 	    "waited %.3f s for input, %.3f s for output",
 	    trace_safe(flow->source.name), trace_safe(flow->sink.name),
@@ -291,6 +295,7 @@ json_no_flow(struct table *json)
 	static const char *const texts[] = { "source", "sink", "transport" };
 	static const char *const numbers[] = {
 		"bytes_in", "bytes_out", "bytes_skipped", "chunks_skipped",
+		"records_dropped",
 		"wait_source_seconds", "wait_sink_seconds",
 		"held_back_seconds"
 	};
@@ -312,6 +317,7 @@ json_flow(struct table *json, const struct report *report,
 	table_count(json, "bytes_out", flow->bytes_out);
 	table_count(json, "bytes_skipped", flow->skipped);
 	table_count(json, "chunks_skipped", flow->chunks_skipped);
+	table_count(json, "records_dropped", flow->records_dropped);
 	table_seconds(json, "wait_source_seconds",
 	    waited(report, flow, SIDE_SOURCE));
 	table_seconds(json, "wait_sink_seconds",

@@ -161,9 +161,10 @@ explain_broken(const struct outcome *outcome)
 		return STATUS_ERROR;
 	}
 	if (outcome->drained)
-		warnx("%s: the reader left with %" PRIu64 " of %" PRIu64
-		    " byte%s unread", trace_safe(outcome->name),
-		    outcome->unread, outcome->bytes, plural(outcome->bytes));
+		warnx("%s: the reader left with %" PRIu64 " byte%s unread, "
+		    "after %" PRIu64 " byte%s", trace_safe(outcome->name),
+		    outcome->unread, plural(outcome->unread), outcome->bytes,
+		    plural(outcome->bytes));
 	else
 		warnx("%s: the reader left after %" PRIu64 " byte%s",
 		    trace_safe(outcome->name), outcome->bytes,
