@@ -6,7 +6,7 @@
 # FULL=1 kills --create at every system call instead of at a sample.
 
 # shellcheck disable=SC2016 # programs for an inner shell
-# shellcheck disable=SC2154 # what lib/common and run set
+# shellcheck disable=SC2154,SC2030,SC2031 # what lib/common and run set
 
 load lib/common
 
