@@ -260,10 +260,6 @@ is_safe() {
 	usage_error "no FIFO was given" "ipctool fifo-write"
 	run -2 --separate-stderr ipctool duplex
 	usage_error "no command was given" "ipctool duplex"
-	run -2 --separate-stderr ipctool fifo-read q q
-	usage_error "more than one FIFO was given" "ipctool fifo-read"
-	run -2 --separate-stderr ipctool fifo-write q q
-	usage_error "more than one FIFO was given" "ipctool fifo-write"
 }
 
 @test "--nonblock excludes --open-timeout, in every command" {
