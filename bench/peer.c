@@ -15,9 +15,9 @@
  *			   run COMMAND --count times, one after the other, and
  *			   print how many microseconds that took
  *
- *	peer crowd         --count processes that do nothing, with 20 descriptors
- *			   each; a newline when they are there; they end with
- *			   standard input
+ *	peer crowd         --count processes that do nothing, each with 20
+ *			   descriptors; a newline when they are there; they
+ *			   end with standard input
  *
  *	--bytes=SIZE       write: how much.  read: what has to arrive
  *	--block=SIZE       how much a system call asks for (128K)

@@ -45,7 +45,7 @@ look_in_all_ways() {
 		opening "$reader"
 		opening "$writer"
 	done
-	put done r
+	put came r
 	ends_with 0 "$reader"
 }
 
@@ -94,9 +94,9 @@ look_in_all_ways() {
 		is "q: the first 6 of 6 bytes unread
 < 00000000  68 65 6c 6c 6f 0a                                 |hello.|"
 	done
-	run -0 --separate-stderr ipctool fifo-stat --peek=3 q
-	is "q: the first 3 of 6 bytes unread
-< 00000000  68 65 6c                                          |hel|"
+	run -0 --separate-stderr ipctool fifo-stat --peek=4 q
+	is "q: the first 4 of 6 bytes unread
+< 00000000  68 65 6c 6c                                       |hell|"
 	run -0 ipctool fifo-read -n q
 	is hello
 }
@@ -183,7 +183,8 @@ nobody() {
 	other_user
 	mkfifo -m 666 q
 	hold rw q
-	run -0 --separate-stderr nobody ./ipctool fifo-stat -rno STATE,READERS,UNREAD q
+	run -0 --separate-stderr nobody ./ipctool fifo-stat \
+	    -rno STATE,READERS,UNREAD q
 	is "not-visible  "
 	stderr_matches "not visible: [0-9]+ process"
 	run -0 --separate-stderr nobody ./ipctool fifo-stat q
@@ -206,7 +207,8 @@ nobody() {
 	wait_until holds "$writer" q
 	run -0 --separate-stderr nobody ./ipctool fifo-stat q
 	matches "q: empty; both ends are open, and nobody waits"
-	run -0 --separate-stderr nobody ./ipctool fifo-stat -rno READERS,WRITERS,PID q
+	run -0 --separate-stderr nobody ./ipctool fifo-stat \
+	    -rno READERS,WRITERS,PID q
 	is " 1 $writer"
 }
 
@@ -216,7 +218,8 @@ nobody() {
 	background setpriv --reuid=65534 --regid=65534 --clear-groups cat q
 	local cat=$PID
 	wait_until opening "$cat"
-	run -0 --separate-stderr nobody ./ipctool fifo-stat -rno STATE,PID,DOING q
+	run -0 --separate-stderr nobody ./ipctool fifo-stat \
+	    -rno STATE,PID,DOING q
 	is "opening-read $cat opening"
 	run -0 --separate-stderr nobody ./ipctool fifo-stat --why q
 	matches "root cause: cat \($cat\) waits in open of q for a writer"
@@ -271,6 +274,7 @@ nobody() {
 	wait_until asleep "$waiter"
 	rm q
 	timed ends_with 0 "$waiter"
+	# shellcheck disable=SC2154
 	between 0 900 "$elapsed"
 	mkfifo q
 	background ipctool fifo-stat --wait-for=gone -w 15 q
@@ -312,7 +316,8 @@ nobody() {
 	before=$(cut -d ' ' -f 14,15 "/proc/$waiter/stat")
 	sleep 1
 	after=$(cut -d ' ' -f 14,15 "/proc/$waiter/stat")
-	between 0 30 $((${after% *} + ${after#* } - ${before% *} - ${before#* }))
+	between 0 30 $((${after% *} + ${after#* } - ${before% *} -
+	    ${before#* }))
 	rm q
 	ends_with 0 "$waiter"
 }

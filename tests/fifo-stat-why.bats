@@ -242,6 +242,7 @@ t.join()'
 @test "the root is a process that waits on a socket" {
 	need perl
 	mkfifo q
+	# shellcheck disable=SC2016
 	background perl -MSocket -e '
 		open(my $q, "+<", "q"); socketpair(my $a, my $b, AF_UNIX,
 		    SOCK_STREAM, 0); sysread($a, $_, 1)'

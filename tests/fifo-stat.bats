@@ -22,6 +22,7 @@ state_is() {
 		echo "$2 is $word, not $1" >&2
 		return 1
 	fi
+	ipctool fifo-stat -J "$2" 2> stderr | grep -q "\"state\": \"$1\""
 }
 
 # What json printed, to be asked by jq: ask FILTER VALUE
@@ -40,6 +41,9 @@ ask() {
 says() {
 	run -0 --separate-stderr ipctool fifo-stat "$2"
 	matches "$2: $1\$"
+	# The same in JSON, where no byte of a sentence needs an escape.
+	run -0 --separate-stderr ipctool fifo-stat -J "$2"
+	matches "\"verdict\": \"$1\""
 }
 
 # The processes that we may not look into change what can be said.
@@ -52,6 +56,7 @@ all_visible() {
 
 fill() {
 	need perl
+	# shellcheck disable=SC2016
 	limited perl -e 'open(my $f, "+<", $ARGV[0]) or die;
 	    use Fcntl; fcntl($f, F_SETFL, O_NONBLOCK | O_RDWR);
 	    1 while syswrite($f, "x" x 4096)' "$1"
@@ -141,6 +146,7 @@ fill() {
 	need jq
 	mkfifo q
 	local both dead
+	# shellcheck disable=SC2034,SC2094
 	exec {both}<> q {dead}> q
 	echo hello >&"$both"
 	exec {both}>&-
@@ -293,6 +299,7 @@ threading.Event().wait()'
 }
 
 @test "a pipe of standard input is named by /dev/stdin" {
+	# shellcheck disable=SC2016
 	run -0 --separate-stderr bash -c \
 	    'sleep 0.5 | "$IPCTOOL" fifo-stat -rno TYPE,READERS,WRITERS /dev/stdin'
 	matches "^pipe "
