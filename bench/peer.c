@@ -15,6 +15,10 @@
  *			   run COMMAND --count times, one after the other, and
  *			   print how many microseconds that took
  *
+ *	peer crowd         --count processes that do nothing, each with 20
+ *			   descriptors; a newline when they are there; they
+ *			   end with standard input
+ *
  *	--bytes=SIZE       write: how much.  read: what has to arrive
  *	--block=SIZE       how much a system call asks for (128K)
  *	--count=N          how often (1)
@@ -46,6 +50,8 @@
 
 #include "../tests/tools/pattern.h"
 #include "../tests/tools/tool.h"
+
+#define CROWD_FDS 20
 
 struct peer_options {
 	uint64_t	 bytes;		/* --bytes; 0 if not given */
@@ -300,6 +306,41 @@ run_spawn(const struct peer_options *o, char **argv)
 	printf("%" PRId64 "\n", total_ns / 1000);
 }
 
+static void
+run_crowd(const struct peer_options *o, char **argv)
+{
+	int ends[2];
+	char byte;
+
+	(void)argv;
+	/* Each waits for the end of this pipe, whose write end only we have. */
+	if (pipe(ends) == -1)
+		err(1, "pipe");
+	for (uint64_t i = 0; i < o->count; i++) {
+		switch (fork()) {
+		case -1:
+			err(1, "fork");
+		case 0:
+			close(ends[1]);
+			for (int fd = ends[1]; fd < CROWD_FDS; fd++)
+				if (open("/dev/null", O_RDWR) == -1)
+					err(1, "/dev/null");
+			while (read(ends[0], &byte, 1) == -1)
+				continue;
+			_exit(0);
+		default:
+			break;
+		}
+	}
+	if (write(STDOUT_FILENO, "\n", 1) != 1)
+		err(1, "standard output");
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		continue;
+	close(ends[1]);
+	while (wait(NULL) > 0)
+		continue;
+}
+
 static const struct mode modes[] = {
 	{ "write", run_write },
 	{ "read", run_read },
@@ -309,6 +350,7 @@ static const struct mode modes[] = {
 	{ "pong", run_pong },
 	{ "bare", run_bare },
 	{ "spawn", run_spawn },
+	{ "crowd", run_crowd },
 };
 
 static char **

@@ -56,12 +56,12 @@ static void
 print_bytes(const unsigned char *data, size_t n, FILE *f)
 {
 	char line[DUMP_LINE];
-	size_t row;
+	size_t row, length;
 
 	for (size_t i = 0; i < n; i += DUMP_ROW) {
 		row = n - i < DUMP_ROW ? n - i : DUMP_ROW;
-		fwrite(line, 1, dump_line(line, PEEK_MARK, i, data + i, row),
-		    f);
+		length = dump_line(line, PEEK_MARK, i, data + i, row);
+		fwrite(line, 1, length, f);
 	}
 }
 

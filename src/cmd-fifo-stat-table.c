@@ -371,7 +371,7 @@ bad_column(const char *word)
 
 	for (i = 0; i < ARRAY_SIZE(columns); i++)
 		names[i] = columns[i].name;
-	for (i = 0; word[i] != '\0' && i < sizeof(upper) - 1; i++)
+	for (i = 0; i < sizeof(upper) - 1 && word[i] != '\0'; i++)
 		upper[i] = (char)toupper((unsigned char)word[i]);
 	upper[i] = '\0';
 	meant = parse_suggest(upper, names);
@@ -434,7 +434,7 @@ struct print {
 	struct row		 row;
 	struct libscols_line	*above;		/* the line of the pipe */
 	bool			 ends;		/* some column is of ends */
-	bool			 tree;		/* they have lines of their own */
+	bool			 tree;		/* they have their own lines */
 };
 
 /* In a tree for people, where the name of the pipe stands above. */

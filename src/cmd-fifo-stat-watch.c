@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -78,6 +79,17 @@ struct others {
 	const struct pipe_look	*look;
 };
 
+static bool
+is_null(int dir, int fd)
+{
+	char name[16];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "%d", fd);
+	return procfs_stat_link(dir, name, &st) == 0 &&
+	    S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
 /*
  * Another descriptor that the bytes could have gone through.  Of 0, 1 and 2
  * those of the other direction are not counted, nor are messages.
@@ -89,7 +101,6 @@ is_other(void *arg, int fd, int dir)
 	bool reader = others->end->access == PIPE_READ;
 	int flags;
 
-	(void)dir;
 	if (fd == others->end->fd || fd == STDERR_FILENO ||
 	    fd == (reader ? STDOUT_FILENO : STDIN_FILENO))
 		return 0;
@@ -97,7 +108,8 @@ is_other(void *arg, int fd, int dir)
 	    fd, &flags) == -1)
 		return 1;
 	return (flags & O_PATH) == 0 &&
-	    (flags & O_ACCMODE) != (reader ? O_WRONLY : O_RDONLY);
+	    (flags & O_ACCMODE) != (reader ? O_WRONLY : O_RDONLY) &&
+	    !is_null(dir, fd);
 }
 
 /*

@@ -27,7 +27,7 @@
 
 #define WATCH_NS	(2 * NS_PER_SEC)	/* as watch(1) and top(1) */
 #define PEEK_SIZE	256
-#define PEEK_MAX	(1 << 20)		/* what a pipe of ours may hold */
+#define PEEK_MAX	(1 << 20)	/* what a pipe of ours may hold */
 
 /* How often a look is taken anew that somebody opened or closed under. */
 #define LOOK_TRIES	3

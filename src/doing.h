@@ -14,7 +14,7 @@ bool	 doing_may_open(const struct procfs_call *);
 
 /* What such a call opens, as it was given: where from, path, and flags. */
 struct doing_open {
-	int	 dir;			/* a descriptor of theirs, or AT_FDCWD */
+	int	 dir;			/* their descriptor, or AT_FDCWD */
 	int	 flags;
 	char	 path[4096];
 };

@@ -52,7 +52,7 @@ struct stat_options {
 struct stat_target {
 	const char		*name;		/* the operand, borrowed */
 	pid_t			 pid;		/* 0: a path */
-	int			 fd;		/* of PID:FD, -1: all of PID's */
+	int			 fd;		/* of PID:FD; -1: all */
 	int			 pinned;	/* owned, O_PATH; -1: none */
 };
 

@@ -365,7 +365,39 @@ visit_fd(void *arg, int fd, int dir)
 	return 0;
 }
 
-/* Where a relative path of a process begins: a link in /proc, or "". */
+/*
+ * What would be ours if we looked for it under its name, as a path below
+ * /proc; false for all other paths.
+ */
+static bool
+is_own_path(const struct process_info *process, const char *path,
+    char *found, size_t size)
+{
+	static const struct {
+		const char	*prefix;
+		const char	*stands_for;	/* below /proc/PID */
+	} own[] = {
+		{ "/proc/self/", "" },
+		{ "/proc/thread-self/", "" },
+		{ "/dev/fd/", "fd/" },
+		{ "/dev/stdin", "fd/0" },
+		{ "/dev/stdout", "fd/1" },
+		{ "/dev/stderr", "fd/2" },
+	};
+	size_t length;
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		length = strlen(own[i].prefix);
+		if (strncmp(path, own[i].prefix, length) != 0)
+			continue;
+		snprintf(found, size, "%d/%s%s", process->pid,
+		    own[i].stands_for, path + length);
+		return true;
+	}
+	return false;
+}
+
+/* Where a path of a process begins: a link below /proc. */
 static void
 base_of(const struct process_info *process, const struct doing_open *wanted,
     char *base, size_t size)
@@ -403,17 +435,24 @@ find_opened(struct pipe_look *look, const struct process_info *process,
 	char base[64], path[NAME_SIZE], name[NAME_SIZE];
 	struct pipe_info *pipe;
 	struct stat st;
-	bool found;
+	bool found, own;
 
 	base_of(process, wanted, base, sizeof(base));
-	snprintf(path, sizeof(path), "%s/%s", base, wanted->path);
+	own = is_own_path(process, wanted->path, path, sizeof(path));
+	if (!own)
+		snprintf(path, sizeof(path), "%s/%s", base, wanted->path);
 	found = fstatat(look->proc, path, &st, 0) == 0 &&
 	    S_ISFIFO(st.st_mode);
 	pipe = found ? find_pipe(look, st.st_dev, st.st_ino) : NULL;
 	if (pipe != NULL || !look->all)
 		return pipe;
-	absolute(look, base, wanted->path, name, sizeof(name));
-	return add_pipe(look, found ? &st : NULL, name);
+	if (!own || procfs_read_link(look->proc, path, name, sizeof(name)) ==
+	    -1)
+		absolute(look, base, wanted->path, name, sizeof(name));
+	pipe = add_pipe(look, found ? &st : NULL, name);
+	if (pipe != NULL)
+		pipe->unlinked = !found || st.st_nlink == 0;
+	return pipe;
 }
 
 static int

@@ -355,6 +355,7 @@ procfs_stat_link(int dir, const char *name, struct stat *st)
 	st->st_nlink = (nlink_t)stx.stx_nlink;
 	st->st_uid = stx.stx_uid;
 	st->st_gid = stx.stx_gid;
+	st->st_rdev = makedev(stx.stx_rdev_major, stx.stx_rdev_minor);
 	return 0;
 }
 

@@ -1,0 +1,379 @@
+#!/usr/bin/env bats
+
+load lib/common
+
+# Looking disturbs nobody, is honest, and safe; and looks that repeat.
+# FULL=1 makes the numbers those of the requirements.
+
+state_is() {
+	[[ $(ipctool fifo-stat -rno STATE "$2" 2>/dev/null) == "$1" ]]
+}
+
+looks() {
+	if [[ -n ${FULL-} ]]; then
+		echo "$1"
+	else
+		echo "$2"
+	fi
+}
+
+# Every kind of look at a FIFO.
+look_in_all_ways() {
+	local options
+
+	for options in "" --why --graph --graph=dot --peek -J \
+	    "--wait-for=gone -w 0.001"; do
+		# shellcheck disable=SC2086
+		ipctool fifo-stat $options "$1" > /dev/null 2>&1 || :
+	done
+}
+
+@test "whoever is blocked in open stays blocked, however we look" {
+	local i n
+
+	n=$(looks 29 3)		# of 7 looks each
+	mkfifo r w
+	background cat r
+	local reader=$PID
+	background bash -c 'exec 5> w; echo came'
+	local writer=$PID
+	wait_until opening "$reader"
+	wait_until opening "$writer"
+	for ((i = 0; i < n; i++)); do
+		look_in_all_ways r
+		look_in_all_ways w
+		opening "$reader"
+		opening "$writer"
+	done
+	put came r
+	ends_with 0 "$reader"
+}
+
+@test "a pipeline that is looked at loses no byte" {
+	local i n
+
+	n=$(looks 29 2)
+	mkfifo q
+	random_file 30000000 sent
+	background bash -c 'cat sent > q'
+	background bash -c 'cat q | cat > got'
+	local reader=$PID
+	for ((i = 0; i < n; i++)); do
+		look_in_all_ways q
+	done
+	ends_with 0 "$reader"
+	same sent got
+}
+
+@test "a FIFO is opened with O_PATH only, and nothing is read from it" {
+	need strace
+	mkfifo q
+	hold rw q
+	put hello q
+	local options
+	for options in "" --why --graph --peek "--wait-for=data"; do
+		# shellcheck disable=SC2086
+		limited strace -f -o trace -s 200 "$IPCTOOL" fifo-stat $options \
+		    q > out 2>&1
+		run -0 grep -E '^[0-9]+ +open(at|at2)?\(.*"q"' trace
+		[[ $output == *O_PATH* && $output != *$'\n'* ]]
+		# What came by pidfd_getfd is never read, but for our own copy.
+		run -1 grep -E 'open.*/proc/[0-9]+/fd/[0-9]+"' trace
+	done
+	run -0 --separate-stderr ipctool fifo-stat -rno UNREAD q
+	is 6
+}
+
+@test "--peek shows what waits, again and again" {
+	mkfifo q
+	hold rw q
+	put hello q
+	local i
+	for i in 1 2; do
+		run -0 --separate-stderr ipctool fifo-stat --peek q
+		is "q: the first 6 of 6 bytes unread
+< 00000000  68 65 6c 6c 6f 0a                                 |hello.|"
+	done
+	run -0 --separate-stderr ipctool fifo-stat --peek=4 q
+	is "q: the first 4 of 6 bytes unread
+< 00000000  68 65 6c 6c                                       |hell|"
+	run -0 ipctool fifo-read -n q
+	is hello
+}
+
+@test "--peek shows all of a pipe that is full of short records" {
+	mkfifo q
+	hold rw q
+	local i
+	for ((i = 0; i < 16; i++)); do
+		limited dd if=/dev/zero of=q bs=4096 count=1 conv=notrunc \
+		    status=none
+	done
+	run -0 --separate-stderr ipctool fifo-stat --peek=64k q
+	matches "^q: the first 65536 of 65536 bytes unread"
+}
+
+@test "--peek needs a process that holds the read end" {
+	mkfifo q
+	run --separate-stderr ipctool fifo-stat --peek q
+	is ""
+	stderr_matches "^ipctool fifo-stat: q: "
+	make_dead
+	run -1 --separate-stderr ipctool fifo-stat --peek .dead
+	stderr_matches "^ipctool fifo-stat: .dead: no process in sight holds its read end"
+}
+
+@test "names with all bytes are safe, and unvis gives them back" {
+	need jq
+	local name got
+	name=$'a\tb\033[31m\nc\\d"e\001\177\377 f'
+	mkfifo "$name"
+	run -0 --separate-stderr ipctool fifo-stat -no NAME "$name"
+	is 'a\tb\033[31m\nc\\d"e\001\177\377 f'
+	got=$(ipctool fifo-stat -J -o NAME "$name" 2>/dev/null |
+	    limited jq -r '.["fifo-stat"][0].name')
+	compare_text name "$output" "$got"
+	[[ $(printf '%b' "${got//\"/\\\"}" ) == "${name//\"/\\\"}" ]]
+	run -0 --separate-stderr ipctool fifo-stat "$name"
+	run -1 grep -q '[[:cntrl:]]' <<< "$output"
+}
+
+@test "a command's name with parentheses, newlines and escapes is safe" {
+	mkfifo q
+	need perl
+	# shellcheck disable=SC2016
+	background perl -e '$0 = ") S 1 (\n\033[2J"; open(my $q, "<", "q")'
+	wait_until opening "$PID"
+	run -0 --separate-stderr ipctool fifo-stat -no COMMAND,PID,DOING q
+	matches "\) S 1 \(\\\\n\\\\033\[2J +$PID opening"
+	run -0 --separate-stderr ipctool fifo-stat --why -n q
+	matches "\\\\n\\\\033\[2J"
+	run -0 --separate-stderr ipctool fifo-stat --graph=dot q
+	matches "\\\\\\\\n\\\\\\\\033"
+}
+
+@test "processes that vanish in the course of a look do no harm" {
+	mkfifo q
+	hold rw q
+	# shellcheck disable=SC2016
+	background bash -c 'while :; do (:; :) & (exec 3<q; :) & wait; done'
+	local i
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		run -0 --separate-stderr ipctool fifo-stat -J q
+		run -0 --separate-stderr ipctool fifo-stat --why -J q
+		matches '"fifo-stat": \['
+	done
+}
+
+# As another user, who shall be able to run the program and to be here.
+other_user() {
+	need_root
+	need setpriv
+	cp "$IPCTOOL" ipctool
+	chmod 755 ipctool . ..
+	setpriv --reuid=65534 --regid=65534 --clear-groups ./ipctool \
+	    --version > /dev/null 2>&1 || skip "nobody cannot come here"
+}
+
+nobody() {
+	limited setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+}
+
+@test "an ordinary user is told that there are others, never that there are none" {
+	other_user
+	mkfifo -m 666 q
+	hold rw q
+	run -0 --separate-stderr nobody ./ipctool fifo-stat \
+	    -rno STATE,READERS,UNREAD q
+	is "not-visible  "
+	stderr_matches "not visible: [0-9]+ process"
+	run -0 --separate-stderr nobody ./ipctool fifo-stat q
+	matches "q: no process in sight has it open; not visible: [0-9]+ process"
+	run -0 --separate-stderr nobody ./ipctool fifo-stat -J q
+	matches '"readers": null'
+	matches '"hidden": [1-9]'
+	run -1 --separate-stderr nobody ./ipctool fifo-stat "$PID"
+	stderr_matches "$PID: Permission denied"
+}
+
+@test "an ordinary user learns what the kernel proves of others" {
+	other_user
+	mkfifo -m 666 q
+	# Somebody else's reader, his own writer: it is seen to have one.
+	hold r q
+	background setpriv --reuid=65534 --regid=65534 --clear-groups \
+	    bash -c 'exec sleep 1000 > q'
+	local writer=$PID
+	wait_until holds "$writer" q
+	run -0 --separate-stderr nobody ./ipctool fifo-stat q
+	matches "q: empty; both ends are open, and nobody waits"
+	run -0 --separate-stderr nobody ./ipctool fifo-stat \
+	    -rno READERS,WRITERS,PID q
+	is " 1 $writer"
+}
+
+@test "an ordinary user sees all of his own" {
+	other_user
+	mkfifo -m 666 q
+	background setpriv --reuid=65534 --regid=65534 --clear-groups cat q
+	local cat=$PID
+	wait_until opening "$cat"
+	run -0 --separate-stderr nobody ./ipctool fifo-stat \
+	    -rno STATE,PID,DOING q
+	is "opening-read $cat opening"
+	run -0 --separate-stderr nobody ./ipctool fifo-stat --why q
+	matches "root cause: cat \($cat\) waits in open of q for a writer"
+}
+
+@test "--wait-for=reader ends when somebody opens it, or is blocked in open" {
+	mkfifo q
+	background ipctool fifo-stat --wait-for=reader -w 15 q
+	local waiter=$PID
+	wait_until asleep "$waiter"
+	background cat q
+	ends_with 0 "$waiter"
+	mkfifo p
+	hold w q
+	background ipctool fifo-stat --wait-for=reader -w 15 p
+	waiter=$PID
+	wait_until asleep "$waiter"
+	hold rw p
+	ends_with 0 "$waiter"
+}
+
+@test "--wait-for=writer ends when somebody opens it, or is blocked in open" {
+	mkfifo q
+	background ipctool fifo-stat --wait-for=writer -w 15 q
+	local waiter=$PID
+	wait_until asleep "$waiter"
+	background bash -c 'exec 5> q'
+	ends_with 0 "$waiter"
+}
+
+@test "--wait-for=data and empty follow what is in it" {
+	mkfifo q
+	hold rw q
+	run -0 ipctool fifo-stat --wait-for=empty -w 15 q
+	background ipctool fifo-stat --wait-for=data -w 15 q
+	local waiter=$PID
+	wait_until asleep "$waiter"
+	put hello q
+	ends_with 0 "$waiter"
+	background ipctool fifo-stat --wait-for=empty -w 15 q
+	waiter=$PID
+	wait_until asleep "$waiter"
+	queued q > /dev/null
+	ends_with 0 "$waiter"
+}
+
+@test "--wait-for=gone ends when the name is removed, held or not" {
+	mkfifo q
+	hold rw q
+	background ipctool fifo-stat --wait-for=gone -w 15 q
+	local waiter=$PID
+	wait_until asleep "$waiter"
+	rm q
+	timed ends_with 0 "$waiter"
+	# shellcheck disable=SC2154
+	between 0 900 "$elapsed"
+	mkfifo q
+	background ipctool fifo-stat --wait-for=gone -w 15 q
+	waiter=$PID
+	wait_until asleep "$waiter"
+	mv q other
+	ends_with 0 "$waiter"
+}
+
+@test "--wait-for gives up after -w, and says what did not come" {
+	mkfifo q
+	run -124 --separate-stderr timed ipctool fifo-stat --wait-for=reader \
+	    -w 0.2 q
+	stderr_matches "^ipctool fifo-stat: q: no reader within 0.2\$"
+	run -124 --separate-stderr ipctool fifo-stat --wait-for=gone -w 1ms q
+	stderr_matches "^ipctool fifo-stat: q: not gone within 1ms\$"
+}
+
+@test "--wait-for waits without work, and dies of a signal" {
+	local before after
+	mkfifo q
+	background ipctool fifo-stat --wait-for=gone q
+	wait_until asleep "$PID"
+	before=$(sed -n 's/^voluntary_ctxt_switches:\t//p' "/proc/$PID/status")
+	sleep 2
+	after=$(sed -n 's/^voluntary_ctxt_switches:\t//p' "/proc/$PID/status")
+	between 0 4 $((after - before))
+	kill -TERM "$PID"
+	ends_with 143 "$PID"
+}
+
+@test "a busy FIFO does not keep --wait-for busy" {
+	mkfifo q
+	background bash -c 'exec yes > q'
+	background bash -c 'exec cat q > /dev/null'
+	background ipctool fifo-stat --wait-for=gone q
+	local waiter=$PID before after
+	wait_until asleep "$waiter"
+	before=$(cut -d ' ' -f 14,15 "/proc/$waiter/stat")
+	sleep 1
+	after=$(cut -d ' ' -f 14,15 "/proc/$waiter/stat")
+	between 0 30 $((${after% *} + ${after#* } - ${before% *} -
+	    ${before#* }))
+	rm q
+	ends_with 0 "$waiter"
+}
+
+@test "--watch looks again until it is ended" {
+	mkfifo q
+	background ipctool fifo-stat --watch=50ms -rno STATE q > out
+	local watch=$PID
+	wait_until grep -qE "unused|not-visible" out
+	hold rw q
+	wait_until grep -q held out
+	kill -INT "$watch"
+	ends_with 130 "$watch"
+}
+
+@test "--watch ends with the process that it watches" {
+	background sleep 1000
+	local sleep=$PID
+	background ipctool fifo-stat --watch=50ms -rno STATE "$sleep" > out
+	local watch=$PID
+	wait_until asleep "$watch"
+	die_pid "$sleep"
+	local status=0
+	finish "$watch" || status=$?
+	((status == 1))
+}
+
+@test "--watch shows the rate of a pipeline that reads and writes" {
+	mkfifo q
+	background bash -c 'exec cat /dev/zero > q'
+	background bash -c 'exec dd if=q of=/dev/null bs=64k status=none'
+	background ipctool fifo-stat --watch=200ms -rno RATE q > out
+	wait_until grep -qE '^[0-9]{6,}$' out
+}
+
+@test "--watch on a terminal redraws in place, and q ends it" {
+	need tmux
+	mkfifo q
+	limited tmux -L "stat-$$" -f /dev/null new-session -d -x 100 -y 20 \
+	    "'$IPCTOOL' fifo-stat --watch=100ms '$PWD/q'; echo ended \$?; \
+	    sleep 100"
+	screen() {
+		limited tmux -L "stat-$$" capture-pane -p | grep -q "$1"
+	}
+	wait_until screen "^NAME"
+	hold rw q
+	wait_until screen "held"
+	[[ $(limited tmux -L "stat-$$" capture-pane -p | grep -c "^NAME") == 1 ]]
+	limited tmux -L "stat-$$" send-keys q
+	wait_until screen "ended 0"
+	limited tmux -L "stat-$$" kill-server
+}
+
+@test "the reader of the output is gone: it ends as others do" {
+	mkfifo q
+	run bash -c '"$IPCTOOL" fifo-stat --watch=10ms q | head -n 1
+	    echo "${PIPESTATUS[0]}"'
+	matches "141$"
+}

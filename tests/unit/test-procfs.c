@@ -1,0 +1,220 @@
+/*
+ * test-procfs - the files of /proc, as hostile as processes can make them.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "compat.h"
+#include "procfs.h"
+
+/* What follows the name: state, parent, ..., processor. */
+#define REST " S 7 1 1 0 -1 4194304 129 0 0 0 3 4 0 0 20 0 1 0 100 2994 380 " \
+	     "18446744073709551615 9413360 9413361 0 0 0 0 0 6 0 1 0 0 17 5 " \
+	     "0 0 0 0 0\n"
+
+static void
+a_name_may_have_any_byte(void **state)
+{
+	static const char *const names[] = {
+		"cat",
+		"",
+		")",
+		"(",
+		") R 1 1 1 0",
+		"a (b) c",
+		"new\nline",
+		"\033[2J\001\177\377",
+		"))))(((",
+		"15 bytes long..",
+	};
+	struct procfs_stat stat;
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(text, sizeof(text), "12 (%s)" REST, names[i]);
+		assert_int_equal(procfs_parse_stat(text, &stat), 0);
+		assert_string_equal(stat.comm, names[i]);
+		assert_int_equal(stat.state, 'S');
+		assert_int_equal(stat.parent, 7);
+		assert_int_equal(stat.cpu, 5);
+		assert_false(stat.kernel);
+	}
+}
+
+static void
+a_stat_that_is_cut_is_refused(void **state)
+{
+	char text[512];
+	struct procfs_stat stat;
+
+	(void)state;
+	snprintf(text, sizeof(text), "12 (cat)" REST);
+	for (size_t n = strlen("12 (cat) S 7 1 1 0 -1 4194304 129"); n > 0;
+	    n--) {
+		text[n] = '\0';
+		assert_int_equal(procfs_parse_stat(text, &stat), -1);
+		assert_int_equal(errno, EINVAL);
+	}
+	assert_int_equal(procfs_parse_stat("", &stat), -1);
+	assert_int_equal(procfs_parse_stat(")(", &stat), -1);
+}
+
+static void
+a_longer_name_is_cut(void **state)
+{
+	struct procfs_stat stat;
+	char name[200], text[512];
+
+	(void)state;
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	snprintf(text, sizeof(text), "12 (%s)" REST, name);
+	assert_int_equal(procfs_parse_stat(text, &stat), 0);
+	assert_int_equal(strlen(stat.comm), PROCFS_COMM - 1);
+}
+
+static void
+a_call_has_six_arguments(void **state)
+{
+	struct procfs_call call;
+
+	(void)state;
+	assert_int_equal(procfs_parse_call("257 0xffffff9c 0x7ffd2e51c9d0 0x0 "
+	    "0x1 0x2 0x3 0x7ffd2e51bec0 0x7fe6fa333011\n", &call), 0);
+	assert_int_equal(call.number, 257);
+	assert_int_equal((int)call.args[0], AT_FDCWD);
+	assert_int_equal(call.args[1], 0x7ffd2e51c9d0);
+	assert_int_equal(call.args[5], 3);
+}
+
+static void
+no_call_and_running_are_told(void **state)
+{
+	struct procfs_call call;
+
+	(void)state;
+	assert_int_equal(procfs_parse_call("running\n", &call), 0);
+	assert_int_equal(call.number, PROCFS_RUNNING);
+	assert_int_equal(procfs_parse_call("-1 0x7ffd 0x7fe6\n", &call), 0);
+	assert_int_equal(call.number, PROCFS_NO_CALL);
+}
+
+static void
+a_call_that_is_cut_is_refused(void **state)
+{
+	static const char *const bad[] = {
+		"", "\n", "x", "257", "257 0x1 0x2", "0 0x1 0x2 0x3 0x4 0x5\n",
+	};
+	struct procfs_call call;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_int_equal(procfs_parse_call(bad[i], &call), -1);
+		assert_int_equal(errno, EINVAL);
+	}
+}
+
+static void
+flags_are_octal(void **state)
+{
+	int flags;
+
+	(void)state;
+	assert_int_equal(procfs_parse_flags("pos:\t0\nflags:\t0102001\n"
+	    "mnt_id:\t27\n", &flags), 0);
+	assert_int_equal(flags, 0102001);
+	assert_int_equal(procfs_parse_flags("pos:\t0\n", &flags), -1);
+	assert_int_equal(procfs_parse_flags("flags:\tx\n", &flags), -1);
+}
+
+static void
+the_last_run_is_not_taken_from_a_name(void **state)
+{
+	int64_t ns;
+
+	(void)state;
+	assert_int_equal(procfs_parse_last_run("cat (12, #threads: 1)\n---\n"
+	    "se.exec_start        :      1234.567890\nse.x : 1\n", &ns), 0);
+	assert_int_equal(ns, 1234567890);
+	/* The name of a thread stands first, and may be this. */
+	assert_int_equal(procfs_parse_last_run("\nse.exec_start:9.000001"
+	    " (12, #threads: 1)\nse.exec_start : 2.000001\n", &ns), 0);
+	assert_int_equal(ns, 2000001);
+	assert_int_equal(procfs_parse_last_run("cat (12)\n", &ns), -1);
+	assert_int_equal(errno, ENODATA);
+}
+
+static void
+we_can_be_looked_at(void **state)
+{
+	static const char ours[] = "string";
+	int proc = procfs_open(), flags, null;
+	struct procfs_stat stat;
+	unsigned int threads;
+	char text[8];
+
+	(void)state;
+	assert_int_not_equal(proc, -1);
+	assert_int_equal(procfs_get_stat(proc, getpid(), getpid(), &stat), 0);
+	assert_int_equal(stat.parent, getppid());
+	assert_int_equal(procfs_count_threads(proc, getpid(), &threads), 0);
+	assert_int_equal(threads, 1);
+	null = open("/dev/null", O_RDWR | O_NONBLOCK);
+	assert_int_equal(procfs_get_flags(proc, getpid(), null, &flags), 0);
+	assert_int_equal(flags & (O_ACCMODE | O_NONBLOCK),
+	    O_RDWR | O_NONBLOCK);
+	close(null);
+	assert_int_equal(procfs_get_flags(proc, getpid(), null, &flags), -1);
+	assert_int_equal(procfs_get_string(getpid(), (uint64_t)(uintptr_t)ours,
+	    text, sizeof(text)), 0);
+	assert_string_equal(text, "string");
+	close(proc);
+}
+
+static void
+what_is_gone_is_an_error(void **state)
+{
+	int proc = procfs_open(), flags;
+	struct procfs_stat stat;
+
+	(void)state;
+	assert_int_equal(procfs_get_stat(proc, 999999999, 999999999, &stat),
+	    -1);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(procfs_get_flags(proc, 999999999, 0, &flags), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(procfs_take_fd(999999999, 0), -1);
+	close(proc);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_name_may_have_any_byte),
+		cmocka_unit_test(a_stat_that_is_cut_is_refused),
+		cmocka_unit_test(a_longer_name_is_cut),
+		cmocka_unit_test(a_call_has_six_arguments),
+		cmocka_unit_test(no_call_and_running_are_told),
+		cmocka_unit_test(a_call_that_is_cut_is_refused),
+		cmocka_unit_test(flags_are_octal),
+		cmocka_unit_test(the_last_run_is_not_taken_from_a_name),
+		cmocka_unit_test(we_can_be_looked_at),
+		cmocka_unit_test(what_is_gone_is_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
