@@ -39,6 +39,16 @@ channel_set_command(struct channel *channel, int side, char **argv)
 	};
 }
 
+void
+channel_reset_command(struct child *child)
+{
+	child->pid = 0;
+	child->in = child->out = -1;
+	child->status = 0;
+	child->lost = false;
+	child->ended_ns = 0;
+}
+
 static void
 close_fd(int *fd)
 {
@@ -219,6 +229,7 @@ direction_over(struct flow *flow)
 		shutdown(flow->sink.fd, SHUT_WR);
 	/* A command's status tells whether it has stopped too early. */
 	if (channel->sides[to].kind == CHANNEL_PARTNER &&
+	    channel->owner == NULL &&
 	    flow->state == FLOW_BROKEN &&
 	    (flow->discarded > 0 || has_more(&flow->source)))
 		channel->undelivered = flow;
@@ -270,8 +281,12 @@ make_flows(struct channel *channel, struct outcome *outcome)
 		    &channel->flows[i], &channel->flows[SIDES - 1 - i],
 		    outcome) == -1)
 			return -1;
-	channel->flows[RIGHT].limit = channel->opt->limit;
-	channel->flows[RIGHT].decides = channel->opt->limit != FLOW_NO_LIMIT;
+	flow = &channel->flows[RIGHT];
+	flow->quota = channel->opt->quota;
+	flow->decides = flow->quota != NULL;
+	flow->counts_records = flow->decides &&
+	    flow->quota->records != QUOTA_NONE;
+	flow->delimiter = channel->opt->delimiter;
 	return 0;
 }
 
@@ -445,6 +460,11 @@ talk(struct channel *channel, bool relayed)
 	int status = STATUS_OK;
 	bool over = true;
 
+	if (channel->keep_commands) {
+		status = relay_sides(channel);
+		reap(run);
+		return status;
+	}
 	if (relayed) {
 		status = relay_sides(channel);
 		over = run->outcome.why == OUTCOME_DONE;
@@ -470,33 +490,49 @@ fail(struct channel *channel, int status)
 	return status;
 }
 
-int
-channel_run(struct channel *channel, bool relayed)
+static int
+start(struct channel *channel, bool relayed)
 {
-	struct run *run = &channel->run;
 	int status;
 
-	channel->failure = STATUS_OK;
-	channel->undelivered = NULL;
-	channel->kin_chore = (struct chore){
-		.next = channel->kin_chore.next,
-		.fd = -1,
-		.at = DEADLINE_NEVER,
-		.call = look_for_kin,
-		.arg = channel,
-	};
-	run->limits.reap = reap;
 	kin_adopt();
 	if ((relayed ? join_by_relay(channel) : join_directly(channel)) == -1) {
 		warn("pipe");
 		return fail(channel, STATUS_FAILED);
 	}
+	if (channel->keep_commands)
+		return STATUS_OK;
 	status = start_all(channel);
 	if (status != STATUS_OK) {
 		child_end_kin(channel->children, channel->nchildren);
 		return fail(channel, status);
 	}
 	close_children_ends(channel);
+	return STATUS_OK;
+}
+
+int
+channel_start(struct channel *channel)
+{
+	channel->run.limits.reap = reap;
+	return start(channel, true);
+}
+
+int
+channel_run(struct channel *channel, bool relayed)
+{
+	int status;
+
+	channel->failure = STATUS_OK;
+	channel->undelivered = NULL;
+	channel->kin_chore.fd = -1;
+	channel->kin_chore.at = DEADLINE_NEVER;
+	channel->kin_chore.call = look_for_kin;
+	channel->kin_chore.arg = channel;
+	channel->run.limits.reap = reap;
+	status = start(channel, relayed);
+	if (status != STATUS_OK)
+		return status;
 	status = talk(channel, relayed);
 	close_sides(channel);
 	report_lost(channel);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "channel.h"
@@ -16,7 +17,9 @@
 #include "options.h"
 #include "parse.h"
 #include "partner.h"
+#include "ready.h"
 #include "run.h"
+#include "server.h"
 #include "sides.h"
 #include "status.h"
 #include "trace.h"
@@ -27,12 +30,21 @@
 struct duplex_options {
 	const char	*separator;	/* --separator */
 	const char	*from, *to;	/* --from, --to */
+	const char	*connect;	/* --connect */
+	struct server_options server;	/* --listen, -k, --persist ... */
+	bool		 has_mode;	/* --mode */
 	int64_t		 half_close;	/* --half-close, ns; 0: no limit */
-	struct channel_options channel;	/* --fds, --status, -c */
+	struct quota	 quota;		/* -c, -l */
+	struct channel_options channel;	/* --fds, --status, -d, -z */
 };
 
 enum {
-	KEY_FROM = OPTION_LONG,
+	KEY_LISTEN = OPTION_LONG,
+	KEY_PERSIST,
+	KEY_MODE,
+	KEY_READY_FD,
+	KEY_CONNECT,
+	KEY_FROM,
 	KEY_TO,
 	KEY_FDS,
 	KEY_HALF_CLOSE,
@@ -41,8 +53,17 @@ enum {
 };
 
 static const struct option_spec options[] = {
+	{ KEY_LISTEN, "listen", "NAME", "serve behind NAME.in and NAME.out" },
+	{ 'k', "keep", NULL, "one client after another, COMMAND anew" },
+	{ KEY_PERSIST, "persist", NULL, "the same, one COMMAND for all" },
+	{ KEY_MODE, "mode", "MODE", "permissions of these, 0600 if not said" },
+	{ KEY_READY_FD, "ready-fd", "N", "a newline to N when they stand" },
+	{ KEY_CONNECT, "connect", "NAME", "be a client of such a server" },
 	{ KEY_FROM, "from", "FIFO", "the other side is FIFOs: read this one" },
 	{ KEY_TO, "to", "FIFO", "and write to this one" },
+	{ 'l', "lines", "N", "end after so many lines of an answer" },
+	{ 'd', "delimiter", "C", "lines end in C instead of newline" },
+	{ 'z', "zero-terminated", NULL, "lines end in NUL" },
 	{ 'c', "bytes", "SIZE", "end after so much of an answer" },
 	{ KEY_HALF_CLOSE, "half-close", "DURATION",
 	    "limit the silence after one direction ended" },
@@ -120,6 +141,24 @@ static int
 parse_option(struct duplex_options *opt, int key, const char *arg)
 {
 	switch (key) {
+	case KEY_LISTEN:
+		opt->server.name = arg;
+		return STATUS_OK;
+	case 'k':
+		opt->server.keep = true;
+		return STATUS_OK;
+	case KEY_PERSIST:
+		opt->server.persist = true;
+		return STATUS_OK;
+	case KEY_MODE:
+		opt->has_mode = true;
+		return parse_mode(arg, &opt->server.mode) == -1 ?
+		    options_bad_mode(arg) : STATUS_OK;
+	case KEY_READY_FD:
+		return ready_parse(arg, &opt->server.ready_fd);
+	case KEY_CONNECT:
+		opt->connect = arg;
+		return STATUS_OK;
 	case KEY_FROM:
 		opt->from = arg;
 		return STATUS_OK;
@@ -127,8 +166,21 @@ parse_option(struct duplex_options *opt, int key, const char *arg)
 		opt->to = arg;
 		return STATUS_OK;
 	case 'c':
-		if (parse_size(arg, &opt->channel.limit) == -1)
+		opt->channel.quota = &opt->quota;
+		if (parse_size(arg, &opt->quota.bytes) == -1)
 			return options_bad_argument("number of bytes", arg);
+		return STATUS_OK;
+	case 'l':
+		opt->channel.quota = &opt->quota;
+		if (parse_size(arg, &opt->quota.records) == -1)
+			return options_bad_argument("number of lines", arg);
+		return STATUS_OK;
+	case 'd':
+		if (parse_delimiter(arg, &opt->channel.delimiter) == -1)
+			return options_bad_argument("delimiter", arg);
+		return STATUS_OK;
+	case 'z':
+		opt->channel.delimiter = '\0';
 		return STATUS_OK;
 	case KEY_HALF_CLOSE:
 		if (parse_duration(arg, &opt->half_close) == -1)
@@ -144,21 +196,53 @@ parse_option(struct duplex_options *opt, int key, const char *arg)
 	}
 }
 
-/* Whether the other side is FIFOs. */
+/* Whether the other side is FIFOs that exist. */
 static bool
 has_partner(const struct duplex_options *opt)
 {
-	return opt->from != NULL || opt->to != NULL;
+	return opt->from != NULL || opt->to != NULL || opt->connect != NULL;
+}
+
+static bool
+has_fifos(const struct duplex_options *opt)
+{
+	return has_partner(opt) || opt->server.name != NULL;
 }
 
 static int
-check_options(const struct duplex_options *opt)
+check_server(const struct duplex_options *opt,
+    const struct common_options *common)
+{
+	const struct server_options *server = &opt->server;
+
+	if (server->name == NULL)
+		return server->keep || server->persist || opt->has_mode ||
+		    server->ready_fd != -1 ?
+		    options_usage("--keep, --persist, --mode and --ready-fd "
+		    "need --listen") : STATUS_OK;
+	if (server->keep && server->persist)
+		return options_usage("--keep and --persist exclude each "
+		    "other");
+	if (common->nonblock)
+		return options_usage("--nonblock does not wait: it excludes "
+		    "--listen");
+	return STATUS_OK;
+}
+
+static int
+check_options(const struct duplex_options *opt,
+    const struct common_options *common)
 {
 	if ((opt->from == NULL) != (opt->to == NULL))
 		return options_usage("--from and --to belong together");
-	if (opt->channel.limit != FLOW_NO_LIMIT && !has_partner(opt))
-		return options_usage("--bytes needs --from and --to");
-	return STATUS_OK;
+	if ((opt->from != NULL) + (opt->connect != NULL) +
+	    (opt->server.name != NULL) > 1)
+		return options_usage("--listen, --connect and --from exclude "
+		    "each other");
+	if (opt->channel.quota != NULL && !has_partner(opt))
+		return options_usage("--bytes and --lines need --connect, or "
+		    "--from and --to");
+	return check_server(opt, common);
 }
 
 static int
@@ -184,10 +268,10 @@ parse_sides(struct channel *channel, char **argv,
 	static char dash[] = "-";
 	static char *us[] = { dash, NULL };
 	char **starts[SIDES] = { us, us };
-	size_t max = has_partner(opt) ? 1 : SIDES;
+	size_t max = has_fifos(opt) ? 1 : SIDES;
 	int status;
 
-	if (*argv == NULL && !has_partner(opt))
+	if (*argv == NULL && !has_fifos(opt))
 		return options_usage("no command was given");
 	if (*argv != NULL &&
 	    sides_split(argv, opt->separator, starts, max) > max)
@@ -198,8 +282,11 @@ parse_sides(struct channel *channel, char **argv,
 		status = set_side(channel, RIGHT, starts[RIGHT]);
 	if (status != STATUS_OK)
 		return status;
-	if (channel->nchildren == 0 && !has_partner(opt))
+	if (channel->nchildren == 0 && !has_fifos(opt))
 		return options_usage("at least one side must be a command");
+	if (channel->nchildren == 0 &&
+	    (opt->server.keep || opt->server.persist))
+		return options_usage("--keep and --persist need a command");
 	if ((opt->channel.whose == CHANNEL_FIRST &&
 	    channel->sides[LEFT].child == NULL) ||
 	    (opt->channel.whose == CHANNEL_LAST &&
@@ -213,7 +300,7 @@ static bool
 needs_relay(const struct duplex_options *opt,
     const struct common_options *common)
 {
-	return has_partner(opt) || opt->half_close != 0 ||
+	return has_fifos(opt) || opt->half_close != 0 ||
 	    common->idle_timeout != 0;
 }
 
@@ -241,8 +328,10 @@ static int
 run(const struct command *command, int argc, char **argv)
 {
 	struct duplex_options opt = {
+		.server = { .mode = S_IRUSR | S_IWUSR, .ready_fd = -1 },
 		.separator = SIDES_SEPARATOR,
-		.channel.limit = FLOW_NO_LIMIT,
+		.quota = { .bytes = QUOTA_NONE, .records = QUOTA_NONE },
+		.channel.delimiter = '\n',
 	};
 	struct channel channel = { .opt = &opt.channel };
 	struct options parsed;
@@ -259,18 +348,24 @@ run(const struct command *command, int argc, char **argv)
 	}
 	if (key == OPTIONS_STOP)
 		return parsed.status;
-	status = check_options(&opt);
+	status = check_options(&opt, &parsed.common);
 	if (status == STATUS_OK)
 		status = parse_sides(&channel, argv + optind, &opt);
 	if (status != STATUS_OK)
 		return status;
 
+	if (ready_check(opt.server.ready_fd) != STATUS_OK)
+		return STATUS_ERROR;
 	relayed = needs_relay(&opt, &parsed.common);
 	run_init(&channel.run, &parsed, channel.flows, relayed ? SIDES : 0);
 	channel.run.limits.half_close = opt.half_close;
 	channel.run.limits.chores = &channel.kin_chore;
 	channel.kin_chore.fd = -1;
 	channel.kin_chore.at = INT64_MAX;
+	if (opt.server.name != NULL)
+		return server_run(&channel, &opt.server);
+	if (opt.connect != NULL)
+		return server_connect(&channel, opt.connect);
 	if (has_partner(&opt)) {
 		partner_init(&partner, opt.from, opt.to);
 		status = run_with_partner(&channel, &partner);
@@ -283,7 +378,11 @@ run(const struct command *command, int argc, char **argv)
 const struct command cmd_duplex = {
 	.name = "duplex",
 	.summary = "join two commands in both directions",
-	.usage = "[OPTION]... SIDE [:: SIDE]",
+	.usage = "[OPTION]... SIDE [:: SIDE]\n"
+	    "       ipctool duplex [OPTION]... --from=FIFO --to=FIFO [SIDE]\n"
+	    "       ipctool duplex [OPTION]... --listen=NAME "
+	    "[-k | --persist] [SIDE]\n"
+	    "       ipctool duplex [OPTION]... --connect=NAME [SIDE]",
 	.options = options,
 	.run = run,
 };
