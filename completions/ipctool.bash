@@ -32,7 +32,8 @@ _ipctool_options()
 	duplex)
 		echo "--listen= -k --keep --persist --mode= --ready-fd=
 		    --connect= --from= --to= -l --lines= -d --delimiter=
-		    -z --zero-terminated -c --bytes= --half-close= --fds= --status=
+		    -z --zero-terminated -c --bytes= -m --memory=
+		    --deadlock= -x --dump --dump= --half-close= --fds= --status=
 		    --separator= $common"
 		;;
 	fifo-stat)
@@ -60,7 +61,7 @@ _ipctool_takes()
 	fifo-create) letters+=mog ;;
 	fifo-read) letters+=c ;;
 	fifo-write) letters+=md ;;
-	duplex) letters+=ldc ;;
+	duplex) letters+=ldcm ;;
 	fifo-stat) letters=ow ;;
 	esac
 	case $2 in

@@ -6,6 +6,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,6 +16,7 @@
 
 #include "channel.h"
 #include "deadline.h"
+#include "dump.h"
 #include "kin.h"
 #include "status.h"
 #include "stdfds.h"
@@ -25,6 +27,9 @@
  * still has a pipe of it after so long is named.
  */
 #define KIN_GRACE_NS NS_PER_SEC
+
+/* For a writer that has more to say, or its end, see EOF_GRACE_MS in flow.c. */
+#define MORE_GRACE_MS 100
 
 void
 channel_set_command(struct channel *channel, int side, char **argv)
@@ -202,14 +207,14 @@ start_all(struct channel *channel)
 	return STATUS_OK;
 }
 
-/* Bytes that nobody will take any more. */
+/* Bytes that nobody will take any more, or that are just about to come. */
 static bool
 has_more(const struct endpoint *ep)
 {
 	int unread;
 
-	return ep->fd != -1 && ioctl(ep->fd, FIONREAD, &unread) == 0 &&
-	    unread > 0;
+	return ep->fd != -1 && endpoint_ready(ep, POLLIN, MORE_GRACE_MS) != 0 &&
+	    ioctl(ep->fd, FIONREAD, &unread) == 0 && unread > 0;
 }
 
 /*
@@ -260,6 +265,16 @@ take_sink(struct flow *flow, struct channel_side *to, struct outcome *outcome)
 	return 0;
 }
 
+/* Before the other side can have seen it: so what it answers comes later. */
+static void
+show(struct flow *flow, const struct iovec *iov, int n, uint64_t offset)
+{
+	const struct channel *channel = flow->arg;
+
+	dump_bytes(channel->dump, flow == &channel->flows[LEFT] ? ">" : "<",
+	    offset, iov, n);
+}
+
 /* All that each side has becomes the ends of the flows. */
 static int
 make_flows(struct channel *channel, struct outcome *outcome)
@@ -270,6 +285,10 @@ make_flows(struct channel *channel, struct outcome *outcome)
 		flow = &channel->flows[i];
 		flow->over = direction_over;
 		flow->arg = channel;
+		flow->memory = channel->opt->memory;
+		flow->keep_capacity = channel->opt->keep_capacity;
+		if (channel->dump != NULL)
+			flow->observe = show;
 		if (take_source(flow, &channel->sides[i], outcome) == -1 ||
 		    take_sink(flow, &channel->sides[SIDES - 1 - i],
 		    outcome) == -1)
@@ -518,6 +537,33 @@ channel_start(struct channel *channel)
 	return start(channel, true);
 }
 
+static void
+add_chore(struct channel *channel, struct chore *chore)
+{
+	chore->next = channel->run.limits.chores;
+	channel->run.limits.chores = chore;
+}
+
+/* What this run has to look after, besides what its owner has put there. */
+static void
+gather_chores(struct channel *channel)
+{
+	struct channel_side *side;
+
+	channel->kin_chore = (struct chore){
+		.fd = -1,
+		.at = DEADLINE_NEVER,
+		.call = look_for_kin,
+		.arg = channel,
+	};
+	add_chore(channel, &channel->kin_chore);
+	if (channel->deadlock != NULL)
+		add_chore(channel, channel->deadlock);
+	for (side = channel->sides; side < channel->sides + SIDES; side++)
+		if (side->kind == CHANNEL_PARTNER)
+			add_chore(channel, &side->partner->chore);
+}
+
 int
 channel_run(struct channel *channel, bool relayed)
 {
@@ -525,10 +571,7 @@ channel_run(struct channel *channel, bool relayed)
 
 	channel->failure = STATUS_OK;
 	channel->undelivered = NULL;
-	channel->kin_chore.fd = -1;
-	channel->kin_chore.at = DEADLINE_NEVER;
-	channel->kin_chore.call = look_for_kin;
-	channel->kin_chore.arg = channel;
+	gather_chores(channel);
 	channel->run.limits.reap = reap;
 	status = start(channel, relayed);
 	if (status != STATUS_OK)

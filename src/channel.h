@@ -62,6 +62,8 @@ struct channel_options {
 	struct quota	*quota;		/* of what the right side says, or
 					   NULL; borrowed */
 	unsigned char	 delimiter;	/* of records that it counts */
+	size_t		 memory;	/* a buffer in each direction, or 0 */
+	bool		 keep_capacity;	/* of the pipes */
 };
 
 struct channel {
@@ -71,6 +73,7 @@ struct channel {
 	size_t		 nchildren;
 	struct flow	 flows[SIDES];	/* from the side of the same number */
 	struct run	 run;
+	struct chore	*deadlock;	/* deadlock.h; NULL: none */
 	struct chore	 kin_chore;	/* names who keeps a pipe */
 	struct chore	 silence;	/* after both directions: see wait_all() */
 	/* The commands run already, and are not waited for. */
@@ -78,6 +81,8 @@ struct channel {
 	/* A direction is over, if that concerns anybody else. */
 	void		(*over)(struct channel *, struct flow *);
 	void		*owner;		/* for that; NULL: none */
+	char		*names[SIDES];	/* of FIFOs; owned, or NULL */
+	struct dump	*dump;		/* of both directions; NULL: none */
 	const struct flow *undelivered;	/* its partner stopped reading */
 	int		 failure;	/* of the command that counts */
 };

@@ -6,6 +6,7 @@
 
 #include <err.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -14,9 +15,12 @@
 #include "channel.h"
 #include "command.h"
 #include "compat.h"
+#include "deadlock.h"
+#include "dump.h"
 #include "options.h"
 #include "parse.h"
 #include "partner.h"
+#include "path.h"
 #include "ready.h"
 #include "run.h"
 #include "server.h"
@@ -34,8 +38,12 @@ struct duplex_options {
 	struct server_options server;	/* --listen, -k, --persist ... */
 	bool		 has_mode;	/* --mode */
 	int64_t		 half_close;	/* --half-close, ns; 0: no limit */
+	int64_t		 deadlock;	/* --deadlock, ns; 0: never */
+	const char	*deadlock_text;
+	bool		 dump;		/* -x */
+	const char	*dump_file;	/* NULL: standard error */
 	struct quota	 quota;		/* -c, -l */
-	struct channel_options channel;	/* --fds, --status, -d, -z */
+	struct channel_options channel;	/* --fds, --status, -d, -z, -m */
 };
 
 enum {
@@ -48,6 +56,7 @@ enum {
 	KEY_TO,
 	KEY_FDS,
 	KEY_HALF_CLOSE,
+	KEY_DEADLOCK,
 	KEY_STATUS,
 	KEY_SEPARATOR
 };
@@ -65,6 +74,10 @@ static const struct option_spec options[] = {
 	{ 'd', "delimiter", "C", "lines end in C instead of newline" },
 	{ 'z', "zero-terminated", NULL, "lines end in NUL" },
 	{ 'c', "bytes", "SIZE", "end after so much of an answer" },
+	{ 'm', "memory", "SIZE", "a buffer in each direction" },
+	{ KEY_DEADLOCK, "deadlock", "DURATION",
+	    "end when both directions are stuck for so long" },
+	{ 'x', "dump", "[FILE]", "show the traffic, in hex and as text" },
 	{ KEY_HALF_CLOSE, "half-close", "DURATION",
 	    "limit the silence after one direction ended" },
 	{ KEY_FDS, "fds", "R,W[:R,W]", "numbers the sides use, not 0,1" },
@@ -138,6 +151,17 @@ parse_whose(struct channel_options *opt, const char *text)
 }
 
 static int
+parse_memory(struct channel_options *opt, const char *text)
+{
+	uint64_t size;
+
+	if (parse_size(text, &size) == -1 || size == 0 || size > SIZE_MAX)
+		return options_bad_argument("size of memory", text);
+	opt->memory = (size_t)size;
+	return STATUS_OK;
+}
+
+static int
 parse_option(struct duplex_options *opt, int key, const char *arg)
 {
 	switch (key) {
@@ -181,6 +205,18 @@ parse_option(struct duplex_options *opt, int key, const char *arg)
 		return STATUS_OK;
 	case 'z':
 		opt->channel.delimiter = '\0';
+		return STATUS_OK;
+	case 'm':
+		return parse_memory(&opt->channel, arg);
+	case 'x':
+		opt->dump = true;
+		opt->dump_file = arg;
+		return STATUS_OK;
+	case KEY_DEADLOCK:
+		opt->deadlock_text = arg;
+		opt->channel.keep_capacity = true;
+		if (parse_duration(arg, &opt->deadlock) == -1)
+			return options_bad_argument("duration", arg);
 		return STATUS_OK;
 	case KEY_HALF_CLOSE:
 		if (parse_duration(arg, &opt->half_close) == -1)
@@ -300,7 +336,8 @@ static bool
 needs_relay(const struct duplex_options *opt,
     const struct common_options *common)
 {
-	return has_fifos(opt) || opt->half_close != 0 ||
+	return has_fifos(opt) || opt->half_close != 0 || opt->dump ||
+	    opt->channel.memory != 0 || opt->deadlock != 0 ||
 	    common->idle_timeout != 0;
 }
 
@@ -319,9 +356,97 @@ run_with_partner(struct channel *channel, struct partner *partner)
 		return status == STATUS_ERROR && channel->nchildren > 0 ?
 		    STATUS_FAILED : status;
 	}
-	partner->chore.next = run->limits.chores;
-	run->limits.chores = &partner->chore;
 	return channel_run(channel, true);
+}
+
+/* -x: returns STATUS_OK with *name, or the status. */
+static int
+open_dump(struct channel *channel, const char *path, const char **name)
+{
+	struct outcome *outcome = &channel->run.outcome;
+	struct endpoint end;
+
+	if (path_open_output(&end, path == NULL ? "/dev/stderr" : path, false,
+	    &channel->run.limits, outcome) == -1)
+		return run_explain(&channel->run, outcome);
+	*name = end.name;
+	if (path_truncate(&end, outcome) == 0) {
+		channel->dump = dump_new(&end, &channel->run.limits);
+		if (channel->dump != NULL)
+			return STATUS_OK;
+		outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
+		    end.name);
+	}
+	endpoint_finish(&end);
+	return run_explain(&channel->run, outcome);
+}
+
+static int
+close_dump(struct channel *channel, const char *name, int status)
+{
+	if (channel->dump == NULL || dump_finish(channel->dump) == 0 ||
+	    errno == EINTR)
+		return status;
+	warn("%s", trace_safe(name));
+	return status_join(status, STATUS_ERROR);
+}
+
+static int
+run_kind(struct channel *channel, const struct duplex_options *opt,
+    bool relayed)
+{
+	struct partner partner;
+
+	if (opt->server.name != NULL)
+		return server_run(channel, &opt->server);
+	if (opt->connect != NULL)
+		return server_connect(channel, opt->connect);
+	if (!has_partner(opt))
+		return channel_run(channel, relayed);
+	partner_init(&partner, opt->from, opt->to);
+	return run_with_partner(channel, &partner);
+}
+
+static int
+run_all(struct channel *channel, const struct duplex_options *opt,
+    bool relayed)
+{
+	const char *dump_name = NULL;
+	struct deadlock deadlock;
+	int status;
+
+	if (opt->dump) {
+		status = open_dump(channel, opt->dump_file, &dump_name);
+		if (status != STATUS_OK)
+			return status == STATUS_ERROR &&
+			    channel->nchildren > 0 ? STATUS_FAILED : status;
+	}
+	if (opt->deadlock != 0) {
+		deadlock_watch(&deadlock, channel, opt->deadlock,
+		    opt->deadlock_text);
+		channel->deadlock = &deadlock.chore;
+	}
+	status = run_kind(channel, opt, relayed);
+	return close_dump(channel, dump_name, status);
+}
+
+static int
+parse(struct duplex_options *opt, struct channel *channel,
+    struct options *parsed)
+{
+	const char *arg;
+	int key, status;
+
+	while ((key = options_next(parsed, &arg)) > 0) {
+		status = parse_option(opt, key, arg);
+		if (status != STATUS_OK)
+			return status;
+	}
+	if (key == OPTIONS_STOP)
+		return parsed->status;
+	status = check_options(opt, &parsed->common);
+	return status != STATUS_OK ? status :
+	    parse_sides(channel, parsed->argv + optind, opt);
 }
 
 static int
@@ -335,43 +460,22 @@ run(const struct command *command, int argc, char **argv)
 	};
 	struct channel channel = { .opt = &opt.channel };
 	struct options parsed;
-	struct partner partner;
-	const char *arg;
 	bool relayed;
-	int key, status;
+	int status;
 
 	options_init(&parsed, command, argc, argv, true);
-	while ((key = options_next(&parsed, &arg)) > 0) {
-		status = parse_option(&opt, key, arg);
-		if (status != STATUS_OK)
-			return status;
-	}
-	if (key == OPTIONS_STOP)
-		return parsed.status;
-	status = check_options(&opt, &parsed.common);
-	if (status == STATUS_OK)
-		status = parse_sides(&channel, argv + optind, &opt);
-	if (status != STATUS_OK)
+	status = parse(&opt, &channel, &parsed);
+	if (status != STATUS_OK || parsed.stopped)
 		return status;
-
 	if (ready_check(opt.server.ready_fd) != STATUS_OK)
 		return STATUS_ERROR;
 	relayed = needs_relay(&opt, &parsed.common);
 	run_init(&channel.run, &parsed, channel.flows, relayed ? SIDES : 0);
 	channel.run.limits.half_close = opt.half_close;
-	channel.run.limits.chores = &channel.kin_chore;
-	channel.kin_chore.fd = -1;
-	channel.kin_chore.at = INT64_MAX;
-	if (opt.server.name != NULL)
-		return server_run(&channel, &opt.server);
-	if (opt.connect != NULL)
-		return server_connect(&channel, opt.connect);
-	if (has_partner(&opt)) {
-		partner_init(&partner, opt.from, opt.to);
-		status = run_with_partner(&channel, &partner);
-	} else
-		status = channel_run(&channel, relayed);
+	status = run_all(&channel, &opt, relayed);
 	run_stats(&channel.run, status);
+	for (int i = 0; i < SIDES; i++)
+		free(channel.names[i]);
 	return status;
 }
 

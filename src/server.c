@@ -39,7 +39,7 @@ struct server {
 	struct channel	*channel;
 	struct ticket	 ticket;
 	struct place	 in, out;
-	char		*in_path, *out_path;
+	const char	*in_path, *out_path;	/* the channel's */
 	struct partner	 partner;	/* the ends of this session */
 	struct chore	 watch;		/* inotify(7), on all three */
 	int		 in_wd, out_wd;
@@ -47,6 +47,7 @@ struct server {
 	bool		 out_closed;	/* a reader of NAME.out has gone */
 	bool		 has_ticket;	/* who has come */
 	bool		 events;	/* there were some just now */
+	bool		 writer_came;	/* and has gone, --persist */
 	bool		 reader_left;
 	/* --persist: the other ends of the command's pipes. */
 	struct endpoint	 command_from, command_to;
@@ -115,29 +116,32 @@ make_fifo(struct server *server, struct place *place, const char *path)
 	return result == PLACE_MADE ? STATUS_OK : explain_place(place, result);
 }
 
+/* The names of the FIFOs: the channel keeps them for what is told of them. */
 static int
-make_names(struct server *server)
+make_names(struct channel *channel, const char *name)
 {
-	const char *name = server->opt->name;
+	static const char *const suffixes[SIDES] = { "in", "out" };
 
-	if (asprintf(&server->in_path, "%s.in", name) == -1)
-		server->in_path = NULL;
-	if (asprintf(&server->out_path, "%s.out", name) == -1)
-		server->out_path = NULL;
-	if (server->in_path != NULL && server->out_path != NULL)
-		return STATUS_OK;
-	warn("%s", trace_safe(name));
-	return STATUS_ERROR;
+	for (int i = 0; i < SIDES; i++)
+		if (asprintf(&channel->names[i], "%s.%s", name,
+		    suffixes[i]) == -1) {
+			channel->names[i] = NULL;
+			warn("%s", trace_safe(name));
+			return STATUS_ERROR;
+		}
+	return STATUS_OK;
 }
 
 static int
 make_all(struct server *server)
 {
 	struct run *run = &server->channel->run;
-	int status = make_names(server);
+	int status = make_names(server->channel, server->opt->name);
 
 	if (status != STATUS_OK)
 		return status;
+	server->in_path = server->channel->names[0];
+	server->out_path = server->channel->names[1];
 	if (ticket_serve(&server->ticket, server->opt->name,
 	    server->opt->mode, &run->outcome) == -1)
 		return run_explain(run, &run->outcome);
@@ -469,7 +473,8 @@ wait_for_leaving(struct server *server, bool reader, bool writer)
 
 /*
  * One direction is over.  Towards the client: when nobody has said anything
- * new since it left, it was the other one's last word, too.
+ * new since it left, it was the other one's last word, too.  But who has a
+ * ticket will open both.
  */
 static void
 direction_over(struct channel *channel, struct flow *flow)
@@ -486,7 +491,8 @@ direction_over(struct channel *channel, struct flow *flow)
 	    (endpoint_ready(&flow->sink, 0, 0) & POLLERR) != 0;
 	if (server->opt->persist)
 		server->discard.fd = server->command_from.fd;
-	if (in->state == FLOW_WAITING || (server->opt->persist &&
+	if ((in->state == FLOW_WAITING && (!server->has_ticket ||
+	    server->writer_came)) || (server->opt->persist &&
 	    in->state == FLOW_OPEN && in->bytes_in == in->source_start)) {
 		flow->decides = true;
 		in->runnable = false;
@@ -500,6 +506,7 @@ follow(struct flow *flow, struct outcome *outcome)
 	struct channel *channel = flow->arg;
 	struct server *server = channel->owner;
 
+	server->writer_came = true;
 	if (flow_is_over(flow_to_client(server)))
 		return 0;
 	if (fifo_reopen_read(&flow->source) == -1 ||
@@ -593,6 +600,7 @@ session(struct server *server)
 	if (prepare_sides(server) == -1)
 		return STATUS_ERROR;
 	server->in_closed = server->out_closed = server->reader_left = false;
+	server->writer_came = false;
 	drop_old_words(server);
 	server->watch.at = now + LOCK_GRACE_NS;
 	if (server->partner.pending) {
@@ -600,10 +608,8 @@ session(struct server *server)
 		    server->open_timeout);
 		server->partner.chore.at = now;
 	}
-	server->watch.next = &server->partner.chore;
-	server->partner.chore.next = &server->discard;
-	server->discard.next = &channel->kin_chore;
-	channel->kin_chore.next = NULL;
+	server->watch.next = &server->discard;
+	server->discard.next = NULL;
 	limits->chores = &server->watch;
 	status = channel_run(channel, true);
 	limits->chores = NULL;
@@ -746,10 +752,8 @@ server_run(struct channel *channel, const struct server_options *opt)
 	status = remove_all(&server, status);
 	if (signals_fatal() != 0)
 		signals_condemn(signals_fatal());
-	channel->run.flows = server.totals;
-	run_stats(&channel->run, status);
-	free(server.in_path);
-	free(server.out_path);
+	for (int i = 0; i < SIDES; i++)
+		channel->flows[i] = server.totals[i];
 	return status;
 }
 
@@ -762,19 +766,16 @@ server_connect(struct channel *channel, const char *name)
 	struct limits at_once = run->limits;
 	struct partner partner;
 	struct ticket ticket;
-	char *in = NULL, *out = NULL;
-	int status;
+	int status = make_names(channel, name);
 
+	if (status != STATUS_OK)
+		return status;
 	if (ticket_take(&ticket, name, &run->limits, &run->outcome) == -1) {
 		status = run_conclude(run);
-		run_stats(run, status);
 		ticket_close(&ticket);
 		return status;
 	}
-	if (asprintf(&in, "%s.in", name) == -1 ||
-	    asprintf(&out, "%s.out", name) == -1)
-		err(STATUS_ERROR, NULL);
-	partner_init(&partner, out, in);
+	partner_init(&partner, channel->names[1], channel->names[0]);
 	channel->sides[RIGHT] = (struct channel_side){
 		.kind = CHANNEL_PARTNER, .partner = &partner
 	};
@@ -783,16 +784,13 @@ server_connect(struct channel *channel, const char *name)
 	if (partner_open(&partner, &at_once, &run->outcome) == -1) {
 		if (run->outcome.why == OUTCOME_NO_PEER)
 			outcome_set(&run->outcome, OUTCOME_ERROR, SIDE_SINK,
-			    ECONNREFUSED, in);
+			    ECONNREFUSED, partner.to_path);
 		status = run_conclude(run);
 		partner_close(&partner);
 	} else {
 		partner.limits = &run->limits;
 		status = channel_run(channel, true);
 	}
-	run_stats(run, status);
 	ticket_close(&ticket);
-	free(in);
-	free(out);
 	return status;
 }

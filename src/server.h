@@ -20,14 +20,13 @@ struct server_options {
 
 /*
  * Serve.  The left side of the channel is what clients talk to, the right
- * one becomes the FIFOs.  Its run has been set up.  Returns the exit status,
- * with the counters printed; nothing that was made is left then.
+ * one becomes the FIFOs.  Its run has been set up.  Returns the exit status; nothing that was made is left then.
  */
 int	 server_run(struct channel *, const struct server_options *);
 
 /*
  * Talk to a server as its client, through this partner: wait for our turn,
- * and open its FIFOs.  Returns the exit status, with the counters printed.
+ * and open its FIFOs.  Returns the exit status.
  */
 int	 server_connect(struct channel *, const char *name);
 
