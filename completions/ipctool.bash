@@ -30,7 +30,10 @@ _ipctool_options()
 		    $common"
 		;;
 	duplex)
-		echo "--from= --to= -c --bytes= --half-close= --fds= --status=
+		echo "--listen= -k --keep --persist --mode= --ready-fd=
+		    --connect= --from= --to= -l --lines= -d --delimiter=
+		    -z --zero-terminated -c --bytes= -m --memory=
+		    --deadlock= -x --dump --dump= --half-close= --fds= --status=
 		    --separator= $common"
 		;;
 	fifo-stat)
@@ -58,7 +61,7 @@ _ipctool_takes()
 	fifo-create) letters+=mog ;;
 	fifo-read) letters+=c ;;
 	fifo-write) letters+=md ;;
-	duplex) letters+=c ;;
+	duplex) letters+=ldcm ;;
 	fifo-stat) letters=ow ;;
 	esac
 	case $2 in
@@ -135,6 +138,9 @@ _ipctool_value()
 		;;
 	duplex:--from | duplex:--to)
 		_ipctool_fifos
+		;;
+	duplex:--listen | duplex:--connect)
+		_filedir
 		;;
 	duplex:--status)
 		_ipctool_words "first last"

@@ -51,7 +51,7 @@ function __ipctool_side
             set skip no
         else if test "$word" = --
             set in_side yes
-        else if string match -qr -- '^(-[nqv]*[wTtc]|--((open-|idle-)?timeout|separator|from|to|bytes|half-close|fds|status))$' $word
+        else if string match -qr -- '^(-[nqvkzx]*[wTtcldm]|--((open-|idle-)?timeout|separator|listen|mode|ready-fd|connect|from|to|lines|delimiter|bytes|memory|deadlock|half-close|fds|status))$' $word
             set skip yes
         else if not string match -qr -- '^-.' $word
             set in_side yes
@@ -238,9 +238,22 @@ complete -c ipctool -c fifo-write -k \
     -a '(__ipctool_fifos)'
 
 set -l here -c ipctool -c duplex -n '__ipctool_in duplex'
+complete $here -l listen -r -F -d 'Serve behind two FIFOs'
+complete $here -s k -l keep -d 'One client after another'
+complete $here -l persist -d 'The same, with one command for all'
+complete $here -l mode -x -d 'Permissions of the FIFOs'
+complete $here -l ready-fd -x -d 'A newline there when they stand'
+complete $here -l connect -r -F -d 'Be a client of a server'
+complete $here -s l -l lines -x -d 'End after so many lines of an answer'
+complete $here -s d -l delimiter -x -d 'What ends a line'
+complete $here -s z -l zero-terminated -d 'Lines end in NUL'
 complete $here -l from -x -a '(__ipctool_fifos)' -d 'Read from this FIFO'
 complete $here -l to -x -a '(__ipctool_fifos)' -d 'Write to this FIFO'
 complete $here -s c -l bytes -x -d 'End after so much of an answer'
+complete $here -s m -l memory -x -d 'A buffer in each direction'
+complete $here -l deadlock -x -d 'End when both directions are stuck'
+complete $here -s x -d 'Show the traffic'
+complete $here -l dump -f -a '(__fish_complete_path (commandline -ct))' -d 'Show the traffic'
 complete $here -l half-close -x -d 'Limit the silence after one direction ended'
 complete $here -l fds -x -d 'Numbers that the sides use'
 complete $here -l status -x -a 'first last' -d 'Whose status it is'

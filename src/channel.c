@@ -6,6 +6,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,6 +16,7 @@
 
 #include "channel.h"
 #include "deadline.h"
+#include "dump.h"
 #include "kin.h"
 #include "status.h"
 #include "stdfds.h"
@@ -25,6 +27,9 @@
  * still has a pipe of it after so long is named.
  */
 #define KIN_GRACE_NS NS_PER_SEC
+
+/* For a writer that has more to say, or its end, see EOF_GRACE_MS in flow.c. */
+#define MORE_GRACE_MS 100
 
 void
 channel_set_command(struct channel *channel, int side, char **argv)
@@ -37,6 +42,16 @@ channel_set_command(struct channel *channel, int side, char **argv)
 	channel->sides[side] = (struct channel_side){
 		.kind = CHANNEL_COMMAND, .name = argv[0], .child = child
 	};
+}
+
+void
+channel_reset_command(struct child *child)
+{
+	child->pid = 0;
+	child->in = child->out = -1;
+	child->status = 0;
+	child->lost = false;
+	child->ended_ns = 0;
 }
 
 static void
@@ -192,14 +207,14 @@ start_all(struct channel *channel)
 	return STATUS_OK;
 }
 
-/* Bytes that nobody will take any more. */
+/* Bytes that nobody will take any more, or that are just about to come. */
 static bool
 has_more(const struct endpoint *ep)
 {
 	int unread;
 
-	return ep->fd != -1 && ioctl(ep->fd, FIONREAD, &unread) == 0 &&
-	    unread > 0;
+	return ep->fd != -1 && endpoint_ready(ep, POLLIN, MORE_GRACE_MS) != 0 &&
+	    ioctl(ep->fd, FIONREAD, &unread) == 0 && unread > 0;
 }
 
 /*
@@ -219,6 +234,7 @@ direction_over(struct flow *flow)
 		shutdown(flow->sink.fd, SHUT_WR);
 	/* A command's status tells whether it has stopped too early. */
 	if (channel->sides[to].kind == CHANNEL_PARTNER &&
+	    channel->owner == NULL &&
 	    flow->state == FLOW_BROKEN &&
 	    (flow->discarded > 0 || has_more(&flow->source)))
 		channel->undelivered = flow;
@@ -249,6 +265,16 @@ take_sink(struct flow *flow, struct channel_side *to, struct outcome *outcome)
 	return 0;
 }
 
+/* Before the other side can have seen it: so what it answers comes later. */
+static void
+show(struct flow *flow, const struct iovec *iov, int n, uint64_t offset)
+{
+	const struct channel *channel = flow->arg;
+
+	dump_bytes(channel->dump, flow == &channel->flows[LEFT] ? ">" : "<",
+	    offset, iov, n);
+}
+
 /* All that each side has becomes the ends of the flows. */
 static int
 make_flows(struct channel *channel, struct outcome *outcome)
@@ -259,6 +285,10 @@ make_flows(struct channel *channel, struct outcome *outcome)
 		flow = &channel->flows[i];
 		flow->over = direction_over;
 		flow->arg = channel;
+		flow->memory = channel->opt->memory;
+		flow->keep_capacity = channel->opt->keep_capacity;
+		if (channel->dump != NULL)
+			flow->observe = show;
 		if (take_source(flow, &channel->sides[i], outcome) == -1 ||
 		    take_sink(flow, &channel->sides[SIDES - 1 - i],
 		    outcome) == -1)
@@ -270,8 +300,12 @@ make_flows(struct channel *channel, struct outcome *outcome)
 		    &channel->flows[i], &channel->flows[SIDES - 1 - i],
 		    outcome) == -1)
 			return -1;
-	channel->flows[RIGHT].limit = channel->opt->limit;
-	channel->flows[RIGHT].decides = channel->opt->limit != FLOW_NO_LIMIT;
+	flow = &channel->flows[RIGHT];
+	flow->quota = channel->opt->quota;
+	flow->decides = flow->quota != NULL;
+	flow->counts_records = flow->decides &&
+	    flow->quota->records != QUOTA_NONE;
+	flow->delimiter = channel->opt->delimiter;
 	return 0;
 }
 
@@ -445,6 +479,11 @@ talk(struct channel *channel, bool relayed)
 	int status = STATUS_OK;
 	bool over = true;
 
+	if (channel->keep_commands) {
+		status = relay_sides(channel);
+		reap(run);
+		return status;
+	}
 	if (relayed) {
 		status = relay_sides(channel);
 		over = run->outcome.why == OUTCOME_DONE;
@@ -470,33 +509,73 @@ fail(struct channel *channel, int status)
 	return status;
 }
 
-int
-channel_run(struct channel *channel, bool relayed)
+static int
+start(struct channel *channel, bool relayed)
 {
-	struct run *run = &channel->run;
 	int status;
 
-	channel->failure = STATUS_OK;
-	channel->undelivered = NULL;
-	channel->kin_chore = (struct chore){
-		.next = channel->kin_chore.next,
-		.fd = -1,
-		.at = DEADLINE_NEVER,
-		.call = look_for_kin,
-		.arg = channel,
-	};
-	run->limits.reap = reap;
 	kin_adopt();
 	if ((relayed ? join_by_relay(channel) : join_directly(channel)) == -1) {
 		warn("pipe");
 		return fail(channel, STATUS_FAILED);
 	}
+	if (channel->keep_commands)
+		return STATUS_OK;
 	status = start_all(channel);
 	if (status != STATUS_OK) {
 		child_end_kin(channel->children, channel->nchildren);
 		return fail(channel, status);
 	}
 	close_children_ends(channel);
+	return STATUS_OK;
+}
+
+int
+channel_start(struct channel *channel)
+{
+	channel->run.limits.reap = reap;
+	return start(channel, true);
+}
+
+static void
+add_chore(struct channel *channel, struct chore *chore)
+{
+	chore->next = channel->run.limits.chores;
+	channel->run.limits.chores = chore;
+}
+
+/* What this run has to look after, besides what its owner has put there. */
+static void
+gather_chores(struct channel *channel)
+{
+	struct channel_side *side;
+
+	channel->kin_chore = (struct chore){
+		.fd = -1,
+		.at = DEADLINE_NEVER,
+		.call = look_for_kin,
+		.arg = channel,
+	};
+	add_chore(channel, &channel->kin_chore);
+	if (channel->deadlock != NULL)
+		add_chore(channel, channel->deadlock);
+	for (side = channel->sides; side < channel->sides + SIDES; side++)
+		if (side->kind == CHANNEL_PARTNER)
+			add_chore(channel, &side->partner->chore);
+}
+
+int
+channel_run(struct channel *channel, bool relayed)
+{
+	int status;
+
+	channel->failure = STATUS_OK;
+	channel->undelivered = NULL;
+	gather_chores(channel);
+	channel->run.limits.reap = reap;
+	status = start(channel, relayed);
+	if (status != STATUS_OK)
+		return status;
 	status = talk(channel, relayed);
 	close_sides(channel);
 	report_lost(channel);

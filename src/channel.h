@@ -16,6 +16,7 @@
 #include "flow.h"
 #include "options.h"
 #include "partner.h"
+#include "quota.h"
 #include "run.h"
 
 enum {
@@ -58,7 +59,11 @@ struct channel_options {
 	struct child_fds fds[SIDES];
 	bool		 has_fds;
 	enum channel_whose whose;
-	uint64_t	 limit;		/* of what the right side says */
+	struct quota	*quota;		/* of what the right side says, or
+					   NULL; borrowed */
+	unsigned char	 delimiter;	/* of records that it counts */
+	size_t		 memory;	/* a buffer in each direction, or 0 */
+	bool		 keep_capacity;	/* of the pipes */
 };
 
 struct channel {
@@ -68,16 +73,31 @@ struct channel {
 	size_t		 nchildren;
 	struct flow	 flows[SIDES];	/* from the side of the same number */
 	struct run	 run;
+	struct chore	*deadlock;	/* deadlock.h; NULL: none */
 	struct chore	 kin_chore;	/* names who keeps a pipe */
 	struct chore	 silence;	/* after both directions: see wait_all() */
+	/* The commands run already, and are not waited for. */
+	bool		 keep_commands;
 	/* A direction is over, if that concerns anybody else. */
 	void		(*over)(struct channel *, struct flow *);
+	void		*owner;		/* for that; NULL: none */
+	char		*names[SIDES];	/* of FIFOs; owned, or NULL */
+	struct dump	*dump;		/* of both directions; NULL: none */
 	const struct flow *undelivered;	/* its partner stopped reading */
 	int		 failure;	/* of the command that counts */
 };
 
 /* The side is a command: argv, NULL-ended and borrowed. */
 void	 channel_set_command(struct channel *, int side, char **argv);
+
+/* As before it was started. */
+void	 channel_reset_command(struct child *);
+
+/*
+ * Only start the commands, with pipes of which the sides have our ends.
+ * Returns 0, or the exit status when that failed and nothing is left.
+ */
+int	 channel_start(struct channel *);
 
 /*
  * All of a run, directly or by a relay.  The partner of a side, if any, is

@@ -6,17 +6,24 @@
 
 #include <err.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "channel.h"
 #include "command.h"
 #include "compat.h"
+#include "deadlock.h"
+#include "dump.h"
 #include "options.h"
 #include "parse.h"
 #include "partner.h"
+#include "path.h"
+#include "ready.h"
 #include "run.h"
+#include "server.h"
 #include "sides.h"
 #include "status.h"
 #include "trace.h"
@@ -27,23 +34,50 @@
 struct duplex_options {
 	const char	*separator;	/* --separator */
 	const char	*from, *to;	/* --from, --to */
+	const char	*connect;	/* --connect */
+	struct server_options server;	/* --listen, -k, --persist ... */
+	bool		 has_mode;	/* --mode */
 	int64_t		 half_close;	/* --half-close, ns; 0: no limit */
-	struct channel_options channel;	/* --fds, --status, -c */
+	int64_t		 deadlock;	/* --deadlock, ns; 0: never */
+	const char	*deadlock_text;
+	bool		 dump;		/* -x */
+	const char	*dump_file;	/* NULL: standard error */
+	struct quota	 quota;		/* -c, -l */
+	struct channel_options channel;	/* --fds, --status, -d, -z, -m */
 };
 
 enum {
-	KEY_FROM = OPTION_LONG,
+	KEY_LISTEN = OPTION_LONG,
+	KEY_PERSIST,
+	KEY_MODE,
+	KEY_READY_FD,
+	KEY_CONNECT,
+	KEY_FROM,
 	KEY_TO,
 	KEY_FDS,
 	KEY_HALF_CLOSE,
+	KEY_DEADLOCK,
 	KEY_STATUS,
 	KEY_SEPARATOR
 };
 
 static const struct option_spec options[] = {
+	{ KEY_LISTEN, "listen", "NAME", "serve behind NAME.in and NAME.out" },
+	{ 'k', "keep", NULL, "one client after another, COMMAND anew" },
+	{ KEY_PERSIST, "persist", NULL, "the same, one COMMAND for all" },
+	{ KEY_MODE, "mode", "MODE", "permissions of these, 0600 if not said" },
+	{ KEY_READY_FD, "ready-fd", "N", "a newline to N when they stand" },
+	{ KEY_CONNECT, "connect", "NAME", "be a client of such a server" },
 	{ KEY_FROM, "from", "FIFO", "the other side is FIFOs: read this one" },
 	{ KEY_TO, "to", "FIFO", "and write to this one" },
+	{ 'l', "lines", "N", "end after so many lines of an answer" },
+	{ 'd', "delimiter", "C", "lines end in C instead of newline" },
+	{ 'z', "zero-terminated", NULL, "lines end in NUL" },
 	{ 'c', "bytes", "SIZE", "end after so much of an answer" },
+	{ 'm', "memory", "SIZE", "a buffer in each direction" },
+	{ KEY_DEADLOCK, "deadlock", "DURATION",
+	    "end when both directions are stuck for so long" },
+	{ 'x', "dump", "[FILE]", "show the traffic, in hex and as text" },
 	{ KEY_HALF_CLOSE, "half-close", "DURATION",
 	    "limit the silence after one direction ended" },
 	{ KEY_FDS, "fds", "R,W[:R,W]", "numbers the sides use, not 0,1" },
@@ -117,9 +151,38 @@ parse_whose(struct channel_options *opt, const char *text)
 }
 
 static int
+parse_memory(struct channel_options *opt, const char *text)
+{
+	uint64_t size;
+
+	if (parse_size(text, &size) == -1 || size == 0 || size > SIZE_MAX)
+		return options_bad_argument("size of memory", text);
+	opt->memory = (size_t)size;
+	return STATUS_OK;
+}
+
+static int
 parse_option(struct duplex_options *opt, int key, const char *arg)
 {
 	switch (key) {
+	case KEY_LISTEN:
+		opt->server.name = arg;
+		return STATUS_OK;
+	case 'k':
+		opt->server.keep = true;
+		return STATUS_OK;
+	case KEY_PERSIST:
+		opt->server.persist = true;
+		return STATUS_OK;
+	case KEY_MODE:
+		opt->has_mode = true;
+		return parse_mode(arg, &opt->server.mode) == -1 ?
+		    options_bad_mode(arg) : STATUS_OK;
+	case KEY_READY_FD:
+		return ready_parse(arg, &opt->server.ready_fd);
+	case KEY_CONNECT:
+		opt->connect = arg;
+		return STATUS_OK;
 	case KEY_FROM:
 		opt->from = arg;
 		return STATUS_OK;
@@ -127,8 +190,33 @@ parse_option(struct duplex_options *opt, int key, const char *arg)
 		opt->to = arg;
 		return STATUS_OK;
 	case 'c':
-		if (parse_size(arg, &opt->channel.limit) == -1)
+		opt->channel.quota = &opt->quota;
+		if (parse_size(arg, &opt->quota.bytes) == -1)
 			return options_bad_argument("number of bytes", arg);
+		return STATUS_OK;
+	case 'l':
+		opt->channel.quota = &opt->quota;
+		if (parse_size(arg, &opt->quota.records) == -1)
+			return options_bad_argument("number of lines", arg);
+		return STATUS_OK;
+	case 'd':
+		if (parse_delimiter(arg, &opt->channel.delimiter) == -1)
+			return options_bad_argument("delimiter", arg);
+		return STATUS_OK;
+	case 'z':
+		opt->channel.delimiter = '\0';
+		return STATUS_OK;
+	case 'm':
+		return parse_memory(&opt->channel, arg);
+	case 'x':
+		opt->dump = true;
+		opt->dump_file = arg;
+		return STATUS_OK;
+	case KEY_DEADLOCK:
+		opt->deadlock_text = arg;
+		opt->channel.keep_capacity = true;
+		if (parse_duration(arg, &opt->deadlock) == -1)
+			return options_bad_argument("duration", arg);
 		return STATUS_OK;
 	case KEY_HALF_CLOSE:
 		if (parse_duration(arg, &opt->half_close) == -1)
@@ -144,21 +232,53 @@ parse_option(struct duplex_options *opt, int key, const char *arg)
 	}
 }
 
-/* Whether the other side is FIFOs. */
+/* Whether the other side is FIFOs that exist. */
 static bool
 has_partner(const struct duplex_options *opt)
 {
-	return opt->from != NULL || opt->to != NULL;
+	return opt->from != NULL || opt->to != NULL || opt->connect != NULL;
+}
+
+static bool
+has_fifos(const struct duplex_options *opt)
+{
+	return has_partner(opt) || opt->server.name != NULL;
 }
 
 static int
-check_options(const struct duplex_options *opt)
+check_server(const struct duplex_options *opt,
+    const struct common_options *common)
+{
+	const struct server_options *server = &opt->server;
+
+	if (server->name == NULL)
+		return server->keep || server->persist || opt->has_mode ||
+		    server->ready_fd != -1 ?
+		    options_usage("--keep, --persist, --mode and --ready-fd "
+		    "need --listen") : STATUS_OK;
+	if (server->keep && server->persist)
+		return options_usage("--keep and --persist exclude each "
+		    "other");
+	if (common->nonblock)
+		return options_usage("--nonblock does not wait: it excludes "
+		    "--listen");
+	return STATUS_OK;
+}
+
+static int
+check_options(const struct duplex_options *opt,
+    const struct common_options *common)
 {
 	if ((opt->from == NULL) != (opt->to == NULL))
 		return options_usage("--from and --to belong together");
-	if (opt->channel.limit != FLOW_NO_LIMIT && !has_partner(opt))
-		return options_usage("--bytes needs --from and --to");
-	return STATUS_OK;
+	if ((opt->from != NULL) + (opt->connect != NULL) +
+	    (opt->server.name != NULL) > 1)
+		return options_usage("--listen, --connect and --from exclude "
+		    "each other");
+	if (opt->channel.quota != NULL && !has_partner(opt))
+		return options_usage("--bytes and --lines need --connect, or "
+		    "--from and --to");
+	return check_server(opt, common);
 }
 
 static int
@@ -184,10 +304,10 @@ parse_sides(struct channel *channel, char **argv,
 	static char dash[] = "-";
 	static char *us[] = { dash, NULL };
 	char **starts[SIDES] = { us, us };
-	size_t max = has_partner(opt) ? 1 : SIDES;
+	size_t max = has_fifos(opt) ? 1 : SIDES;
 	int status;
 
-	if (*argv == NULL && !has_partner(opt))
+	if (*argv == NULL && !has_fifos(opt))
 		return options_usage("no command was given");
 	if (*argv != NULL &&
 	    sides_split(argv, opt->separator, starts, max) > max)
@@ -198,8 +318,11 @@ parse_sides(struct channel *channel, char **argv,
 		status = set_side(channel, RIGHT, starts[RIGHT]);
 	if (status != STATUS_OK)
 		return status;
-	if (channel->nchildren == 0 && !has_partner(opt))
+	if (channel->nchildren == 0 && !has_fifos(opt))
 		return options_usage("at least one side must be a command");
+	if (channel->nchildren == 0 &&
+	    (opt->server.keep || opt->server.persist))
+		return options_usage("--keep and --persist need a command");
 	if ((opt->channel.whose == CHANNEL_FIRST &&
 	    channel->sides[LEFT].child == NULL) ||
 	    (opt->channel.whose == CHANNEL_LAST &&
@@ -213,7 +336,8 @@ static bool
 needs_relay(const struct duplex_options *opt,
     const struct common_options *common)
 {
-	return has_partner(opt) || opt->half_close != 0 ||
+	return has_fifos(opt) || opt->half_close != 0 || opt->dump ||
+	    opt->channel.memory != 0 || opt->deadlock != 0 ||
 	    common->idle_timeout != 0;
 }
 
@@ -232,58 +356,137 @@ run_with_partner(struct channel *channel, struct partner *partner)
 		return status == STATUS_ERROR && channel->nchildren > 0 ?
 		    STATUS_FAILED : status;
 	}
-	partner->chore.next = run->limits.chores;
-	run->limits.chores = &partner->chore;
 	return channel_run(channel, true);
+}
+
+/* -x: returns STATUS_OK with *name, or the status. */
+static int
+open_dump(struct channel *channel, const char *path, const char **name)
+{
+	struct outcome *outcome = &channel->run.outcome;
+	struct endpoint end;
+
+	if (path_open_output(&end, path == NULL ? "/dev/stderr" : path, false,
+	    &channel->run.limits, outcome) == -1)
+		return run_explain(&channel->run, outcome);
+	*name = end.name;
+	if (path_truncate(&end, outcome) == 0) {
+		channel->dump = dump_new(&end, &channel->run.limits);
+		if (channel->dump != NULL)
+			return STATUS_OK;
+		outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
+		    end.name);
+	}
+	endpoint_finish(&end);
+	return run_explain(&channel->run, outcome);
+}
+
+static int
+close_dump(struct channel *channel, const char *name, int status)
+{
+	if (channel->dump == NULL || dump_finish(channel->dump) == 0 ||
+	    errno == EINTR)
+		return status;
+	warn("%s", trace_safe(name));
+	return status_join(status, STATUS_ERROR);
+}
+
+static int
+run_kind(struct channel *channel, const struct duplex_options *opt,
+    bool relayed)
+{
+	struct partner partner;
+
+	if (opt->server.name != NULL)
+		return server_run(channel, &opt->server);
+	if (opt->connect != NULL)
+		return server_connect(channel, opt->connect);
+	if (!has_partner(opt))
+		return channel_run(channel, relayed);
+	partner_init(&partner, opt->from, opt->to);
+	return run_with_partner(channel, &partner);
+}
+
+static int
+run_all(struct channel *channel, const struct duplex_options *opt,
+    bool relayed)
+{
+	const char *dump_name = NULL;
+	struct deadlock deadlock;
+	int status;
+
+	if (opt->dump) {
+		status = open_dump(channel, opt->dump_file, &dump_name);
+		if (status != STATUS_OK)
+			return status == STATUS_ERROR &&
+			    channel->nchildren > 0 ? STATUS_FAILED : status;
+	}
+	if (opt->deadlock != 0) {
+		deadlock_watch(&deadlock, channel, opt->deadlock,
+		    opt->deadlock_text);
+		channel->deadlock = &deadlock.chore;
+	}
+	status = run_kind(channel, opt, relayed);
+	return close_dump(channel, dump_name, status);
+}
+
+static int
+parse(struct duplex_options *opt, struct channel *channel,
+    struct options *parsed)
+{
+	const char *arg;
+	int key, status;
+
+	while ((key = options_next(parsed, &arg)) > 0) {
+		status = parse_option(opt, key, arg);
+		if (status != STATUS_OK)
+			return status;
+	}
+	if (key == OPTIONS_STOP)
+		return parsed->status;
+	status = check_options(opt, &parsed->common);
+	return status != STATUS_OK ? status :
+	    parse_sides(channel, parsed->argv + optind, opt);
 }
 
 static int
 run(const struct command *command, int argc, char **argv)
 {
 	struct duplex_options opt = {
+		.server = { .mode = S_IRUSR | S_IWUSR, .ready_fd = -1 },
 		.separator = SIDES_SEPARATOR,
-		.channel.limit = FLOW_NO_LIMIT,
+		.quota = { .bytes = QUOTA_NONE, .records = QUOTA_NONE },
+		.channel.delimiter = '\n',
 	};
 	struct channel channel = { .opt = &opt.channel };
 	struct options parsed;
-	struct partner partner;
-	const char *arg;
 	bool relayed;
-	int key, status;
+	int status;
 
 	options_init(&parsed, command, argc, argv, true);
-	while ((key = options_next(&parsed, &arg)) > 0) {
-		status = parse_option(&opt, key, arg);
-		if (status != STATUS_OK)
-			return status;
-	}
-	if (key == OPTIONS_STOP)
-		return parsed.status;
-	status = check_options(&opt);
-	if (status == STATUS_OK)
-		status = parse_sides(&channel, argv + optind, &opt);
-	if (status != STATUS_OK)
+	status = parse(&opt, &channel, &parsed);
+	if (status != STATUS_OK || parsed.stopped)
 		return status;
-
+	if (ready_check(opt.server.ready_fd) != STATUS_OK)
+		return STATUS_ERROR;
 	relayed = needs_relay(&opt, &parsed.common);
 	run_init(&channel.run, &parsed, channel.flows, relayed ? SIDES : 0);
 	channel.run.limits.half_close = opt.half_close;
-	channel.run.limits.chores = &channel.kin_chore;
-	channel.kin_chore.fd = -1;
-	channel.kin_chore.at = INT64_MAX;
-	if (has_partner(&opt)) {
-		partner_init(&partner, opt.from, opt.to);
-		status = run_with_partner(&channel, &partner);
-	} else
-		status = channel_run(&channel, relayed);
+	status = run_all(&channel, &opt, relayed);
 	run_stats(&channel.run, status);
+	for (int i = 0; i < SIDES; i++)
+		free(channel.names[i]);
 	return status;
 }
 
 const struct command cmd_duplex = {
 	.name = "duplex",
 	.summary = "join two commands in both directions",
-	.usage = "[OPTION]... SIDE [:: SIDE]",
+	.usage = "[OPTION]... SIDE [:: SIDE]\n"
+	    "       ipctool duplex [OPTION]... --from=FIFO --to=FIFO [SIDE]\n"
+	    "       ipctool duplex [OPTION]... --listen=NAME "
+	    "[-k | --persist] [SIDE]\n"
+	    "       ipctool duplex [OPTION]... --connect=NAME [SIDE]",
 	.options = options,
 	.run = run,
 };

@@ -25,16 +25,13 @@
 #include "options.h"
 #include "parse.h"
 #include "place.h"
+#include "ready.h"
 #include "report.h"
 #include "run.h"
 #include "signals.h"
 #include "status.h"
 #include "stdfds.h"
 #include "trace.h"
-
-#define MODE_BASE	(S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP | \
-			 S_IROTH | S_IWOTH)
-#define MODE_BITS	(S_IRWXU | S_IRWXG | S_IRWXO)
 
 #define SEPARATOR	"::"
 #define PLACEHOLDER	"{}"	/* in COMMAND: the first NAME */
@@ -99,22 +96,11 @@ static const struct option_spec options[] = {
 	{ 0 },
 };
 
-/* As mkfifo(1): a=rw is what symbolic modes start from. */
 static int
-parse_mode(struct place_wish *wish, const char *text)
+parse_mode_option(struct place_wish *wish, const char *text)
 {
-	mode_t mode;
-	void *set;
-
-	set = setmode(text);
-	if (set == NULL)
-		return options_usage("invalid mode '%s'", trace_safe(text));
-	mode = getmode(set, MODE_BASE);
-	free(set);
-	if ((mode & ~(mode_t)MODE_BITS) != 0)
-		return options_usage("invalid mode '%s': only permission bits "
-		    "can be set", trace_safe(text));
-	wish->mode = mode;
+	if (parse_mode(text, &wish->mode) == -1)
+		return options_bad_mode(text);
 	wish->has_mode = true;
 	return STATUS_OK;
 }
@@ -149,23 +135,11 @@ parse_hold(struct fifo_create_options *opt, const char *arg)
 }
 
 static int
-parse_ready_fd(struct fifo_create_options *opt, const char *arg)
-{
-	long long fd;
-
-	if (parse_number(arg, INT_MAX, &fd) == -1)
-		return options_usage("invalid descriptor '%s'",
-		    trace_safe(arg));
-	opt->ready_fd = (int)fd;
-	return STATUS_OK;
-}
-
-static int
 parse_option(struct fifo_create_options *opt, int key, const char *arg)
 {
 	switch (key) {
 	case 'm':
-		return parse_mode(&opt->wish, arg);
+		return parse_mode_option(&opt->wish, arg);
 	case 'o':
 		return parse_owner(&opt->wish, arg);
 	case 'g':
@@ -192,7 +166,7 @@ parse_option(struct fifo_create_options *opt, int key, const char *arg)
 			return options_bad_argument("pipe size", arg);
 		return STATUS_OK;
 	default:
-		return parse_ready_fd(opt, arg);
+		return ready_parse(arg, &opt->ready_fd);
 	}
 }
 
@@ -534,44 +508,6 @@ hold_all(struct fifo_create *fc)
 	return STATUS_OK;
 }
 
-/*
- * Before anything is opened that could get this number by chance.  COMMAND
- * has no use for it.
- */
-static int
-check_ready_fd(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags == -1 || stdfds_was_closed(fd) || (flags & O_PATH) != 0 ||
-	    (flags & O_ACCMODE) == O_RDONLY) {
-		warnc(EBADF, "descriptor %d", fd);
-		return STATUS_ERROR;
-	}
-	if (fd > STDERR_FILENO)
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
-	return STATUS_OK;
-}
-
-/* --ready-fd: everything stands; see s6's notification of readiness. */
-static int
-say_ready(const struct fifo_create_options *opt)
-{
-	ssize_t n;
-
-	if (opt->ready_fd == -1)
-		return STATUS_OK;
-	do {
-		n = write(opt->ready_fd, "\n", 1);
-	} while (n == -1 && errno == EINTR);
-	if (n != 1 || (opt->ready_fd > STDERR_FILENO &&
-	    close(opt->ready_fd) == -1)) {
-		warn("descriptor %d", opt->ready_fd);
-		return STATUS_ERROR;
-	}
-	return STATUS_OK;
-}
-
 /* An argument with each {} replaced; NULL and errno. */
 static char *
 substitute(const char *arg, const char *name)
@@ -659,7 +595,7 @@ prepare(struct fifo_create *fc, char **names, size_t nnames)
 	if (status == STATUS_OK && fflush(stdout) != 0)
 		status = STATUS_ERROR;	/* main.c says why */
 	if (status == STATUS_OK)
-		status = say_ready(fc->opt);
+		status = ready_say(fc->opt->ready_fd);
 	if (status == STATUS_ERROR && fc->opt->command != NULL)
 		status = STATUS_FAILED;
 	return status;
@@ -837,7 +773,7 @@ run(const struct command *command, int argc, char **argv)
 
 	if (parse(&opt, &parsed, command, &argc, argv) == OPTIONS_STOP)
 		return parsed.status;
-	if (opt.ready_fd != -1 && check_ready_fd(opt.ready_fd) != STATUS_OK)
+	if (opt.ready_fd != -1 && ready_check(opt.ready_fd) != STATUS_OK)
 		return opt.command == NULL ? STATUS_ERROR : STATUS_FAILED;
 
 	nnames = (size_t)(argc - optind);

@@ -23,6 +23,9 @@
  *	place.c		how a FIFO gets its name, and loses it again
  *	channel.c	the two sides of duplex, and how they are joined
  *	partner.c	a pair of FIFOs as a side of it
+ *	server.c	a command behind such a pair, and its clients
+ *	ticket.c	whose turn it is there
+ *	deadlock.c	whether both sides wait for each other
  *	procfs.c	what /proc says of other processes
  *	doing.c		what a thread of one does
  *	pipeinfo.c	what a pipe is, who holds it, who waits at it
@@ -40,6 +43,7 @@
  *	status.c	outcomes -> exit statuses
  *	trace.c		--verbose, IPCTOOL_DEBUG, names made safe
  *	sides.c		commands with a separator between them
+ *	ready.c		tells that everything stands
  *	parse.c		sizes, durations, delimiters; "did you mean"
  *	deadline.c	monotonic time
  *	stdfds.c	0, 1, 2 that were inherited closed

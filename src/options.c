@@ -142,6 +142,13 @@ options_bad_argument(const char *option, const char *arg)
 	    errno == ERANGE ? ": too large" : "");
 }
 
+int
+options_bad_mode(const char *arg)
+{
+	return options_usage("invalid mode '%s'%s", trace_safe(arg),
+	    errno == EPERM ? ": only permission bits can be set" : "");
+}
+
 static int
 unknown_long(const struct options *options, const char *word)
 {

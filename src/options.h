@@ -84,6 +84,9 @@ int	 options_usage(const char *fmt, ...)
 /* The same for an operand or argument that was not understood. */
 int	 options_bad_argument(const char *option, const char *arg);
 
+/* The same for what parse_mode() refused. */
+int	 options_bad_mode(const char *arg);
+
 /* --help, on standard output. */
 void	 options_print_help(const struct command *);
 

@@ -10,11 +10,17 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <vis.h>
 
 #include "compat.h"
 #include "deadline.h"
 #include "parse.h"
+
+#define MODE_BASE	(S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP | \
+			 S_IROTH | S_IWOTH)
+#define MODE_BITS	(S_IRWXU | S_IRWXG | S_IRWXO)
 
 #define SUGGEST_MAX 32		/* longer words are no typing mistakes */
 
@@ -178,6 +184,26 @@ parse_group(const char *text, gid_t *gid)
 		*gid = (gid_t)id;
 	else
 		return fail(EINVAL);
+	return 0;
+}
+
+int
+parse_mode(const char *text, mode_t *mode)
+{
+	void *set = setmode(text);
+	mode_t result;
+
+	if (set == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	result = getmode(set, MODE_BASE);
+	free(set);
+	if ((result & ~(mode_t)MODE_BITS) != 0) {
+		errno = EPERM;
+		return -1;
+	}
+	*mode = result;
 	return 0;
 }
 

@@ -37,6 +37,12 @@ int	 parse_number(const char *text, long long max, long long *number);
 int	 parse_user(const char *text, uid_t *uid);
 int	 parse_group(const char *text, gid_t *gid);
 
+/*
+ * Permissions, octal or as chmod(1) has them, which start from a=rw as with
+ * mkfifo(1); EPERM for other bits than these nine.
+ */
+int	 parse_mode(const char *text, mode_t *mode);
+
 /* One byte, or one escape as vis(3) writes it: \n, \t, \0, \033. */
 int	 parse_delimiter(const char *text, unsigned char *delimiter);
 

@@ -27,6 +27,7 @@ partner_init(struct partner *partner, const char *from, const char *to)
 	partner->to_path = to;
 	endpoint_init_none(&partner->from, from);
 	endpoint_init_none(&partner->to, to);
+	partner->from_pinned = partner->to_pinned = -1;
 	partner->pinned = partner->done_fd = partner->fd = -1;
 	partner->chore.fd = -1;
 	partner->chore.at = DEADLINE_NEVER;
@@ -38,9 +39,17 @@ pin_sink(struct partner *partner, struct outcome *outcome)
 {
 	struct stat st;
 
-	partner->pinned = fifo_pin(partner->to_path, SIDE_SINK, outcome);
-	if (partner->pinned == -1)
-		return -1;
+	if (partner->to_pinned != -1) {
+		partner->pinned = fcntl(partner->to_pinned, F_DUPFD_CLOEXEC, 3);
+		if (partner->pinned == -1)
+			return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK,
+			    errno, partner->to_path);
+	} else {
+		partner->pinned = fifo_pin(partner->to_path, SIDE_SINK,
+		    outcome);
+		if (partner->pinned == -1)
+			return -1;
+	}
 	if (fstat(partner->pinned, &st) == -1)
 		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
 		    partner->to_path);
@@ -59,12 +68,16 @@ partner_open(struct partner *partner, const struct limits *limits,
 	struct fifo_sink sink = { .path = partner->to_path };
 	struct limits at_once = *limits;
 
-	if (fifo_open_read(&partner->from, partner->from_path, outcome) == -1)
+	if ((partner->from_pinned == -1 ? fifo_open_read(&partner->from,
+	    partner->from_path, outcome) : fifo_open_pinned(&partner->from,
+	    partner->from_pinned, O_RDONLY, partner->from_path,
+	    outcome)) == -1)
 		return -1;
 	if (pin_sink(partner, outcome) == -1)
 		return -1;
 	sink.pinned = partner->pinned;
 	sink.end = &partner->to;
+	partner->limits = limits;
 	at_once.nonblock = true;
 	if (fifo_open_write_all(&sink, 1, NULL, &at_once, outcome) == 0)
 		return 0;
@@ -72,7 +85,6 @@ partner_open(struct partner *partner, const struct limits *limits,
 		return -1;
 	endpoint_init_none(&partner->to, partner->to_path);
 	partner->pending = true;
-	partner->limits = limits;
 	return 0;
 }
 
@@ -115,29 +127,38 @@ start_thread(struct partner *partner)
 	return errnum == 0 ? 0 : -1;
 }
 
-/* It has opened the write end, or failed to. */
+static int
+adopt(struct partner *partner, struct endpoint *end)
+{
+	/* This open file description is ours alone. */
+	if (fcntl(partner->fd, F_SETFL, O_NONBLOCK) == -1 ||
+	    endpoint_init(end, partner->fd, O_WRONLY, partner->to_path) == -1)
+		return -1;
+	trace_event("%s: opened for writing", trace_safe(partner->to_path));
+	partner->fd = -1;
+	end->fifo = true;
+	end->nonblock = true;
+	end->path = partner->to_path;
+	return 0;
+}
+
+/* The thread has opened the write end, or failed to. */
 static int
 reader_came(struct partner *partner, struct outcome *outcome)
 {
+	struct flow *flow = partner->flow;
+
 	pthread_join(partner->thread, NULL);
-	partner->started = false;
+	partner->started = partner->pending = false;
 	partner->chore.fd = -1;
 	partner->chore.at = DEADLINE_NEVER;
-	/* This open file description is ours alone. */
 	if (partner->fd == -1)
 		errno = partner->errnum;
-	else if (fcntl(partner->fd, F_SETFL, O_NONBLOCK) == 0 &&
-	    endpoint_init(&partner->flow->sink, partner->fd, O_WRONLY,
-	    partner->to_path) == 0) {
-		trace_event("%s: opened for writing",
-		    trace_safe(partner->to_path));
-		partner->fd = -1;
-		partner->flow->sink.fifo = true;
-		partner->flow->sink.nonblock = true;
-		partner->flow->sink.path = partner->to_path;
-		if (flow_sink_opened(partner->flow) == 0)
-			return 0;
-	}
+	else if (flow == NULL && adopt(partner, &partner->to) == 0)
+		return 0;
+	else if (flow != NULL && adopt(partner, &flow->sink) == 0 &&
+	    flow_sink_opened(flow) == 0)
+		return 0;
 	return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
 	    partner->to_path);
 }
@@ -163,32 +184,36 @@ look(struct chore *chore, int64_t now, struct outcome *outcome)
 }
 
 int
-partner_give(struct partner *partner, struct flow *in, struct flow *out,
-    struct outcome *outcome)
+partner_wait(struct partner *partner, struct outcome *outcome)
 {
 	int64_t now = deadline_now();
 
+	if (!partner->pending || partner->started)
+		return 0;
+	trace_event("%s: waiting for a reader", trace_safe(partner->to_path));
+	if (start_thread(partner) == -1)
+		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
+		    partner->to_path);
+	partner->open_by = deadline_after(now, partner->limits->open_timeout);
+	partner->chore.fd = partner->done_fd;
+	partner->chore.at = deadline_min(partner->open_by,
+	    now + LIMIT_LOOK_NS);
+	partner->chore.call = look;
+	partner->chore.arg = partner;
+	return 0;
+}
+
+int
+partner_give(struct partner *partner, struct flow *in, struct flow *out,
+    struct outcome *outcome)
+{
 	in->source = partner->from;
 	endpoint_init_none(&partner->from, partner->from_path);
 	out->sink = partner->to;
 	endpoint_init_none(&partner->to, partner->to_path);
-	if (!partner->pending)
-		return 0;
-	trace_event("%s: waiting for a reader", trace_safe(partner->to_path));
-	out->sink_pending = true;
-	partner->flow = out;
-	partner->open_by = deadline_after(now, partner->limits->open_timeout);
-	if (start_thread(partner) == -1)
-		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
-		    partner->to_path);
-	partner->chore = (struct chore){
-		.next = partner->chore.next,
-		.fd = partner->done_fd,
-		.at = deadline_min(partner->open_by, now + LIMIT_LOOK_NS),
-		.call = look,
-		.arg = partner,
-	};
-	return 0;
+	out->sink_pending = partner->pending;
+	partner->flow = partner->pending ? out : NULL;
+	return partner_wait(partner, outcome);
 }
 
 static void
@@ -212,4 +237,8 @@ partner_close(struct partner *partner)
 	close_fd(&partner->pinned);
 	close_fd(&partner->done_fd);
 	close_fd(&partner->fd);
+	partner->pending = false;
+	partner->flow = NULL;
+	partner->chore.fd = -1;
+	partner->chore.at = DEADLINE_NEVER;
 }

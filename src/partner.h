@@ -23,15 +23,16 @@
 struct partner {
 	const char	*from_path;	/* borrowed */
 	const char	*to_path;
+	int		 from_pinned;	/* O_PATH, borrowed; -1: by the path */
+	int		 to_pinned;
 	struct endpoint	 from, to;	/* ours until they are given away */
 	struct chore	 chore;		/* for limits->chores, while pending */
-	/* While nobody reads: */
-	bool		 pending;
+	bool		 pending;	/* nobody reads */
 	int		 pinned;	/* O_PATH, of to_path */
 	dev_t		 dev;		/* of what is pinned */
 	ino_t		 ino;
 	const struct limits *limits;	/* borrowed */
-	struct flow	*flow;		/* waits for it; borrowed */
+	struct flow	*flow;		/* that waits for it; NULL: none */
 	int64_t		 open_by;
 	/* What the thread is given, and gives back. */
 	bool		 started;
@@ -51,9 +52,16 @@ int	 partner_open(struct partner *, const struct limits *,
 	    struct outcome *);
 
 /*
- * The ends become those of the flows, which are not started yet.  A pending
- * write end comes later, by the chore, which has to be among those of the
- * relay then.  Returns 0, or -1 with the outcome.
+ * Wait for a reader from now on, as long as limits->open_timeout of
+ * partner_open() says: by the chore, which has to be among those of whoever
+ * waits.  Does nothing when it is not pending.  Returns 0, or -1 with the
+ * outcome.
+ */
+int	 partner_wait(struct partner *, struct outcome *);
+
+/*
+ * The ends become those of the flows, which are not started yet; one that is
+ * pending comes later.  Returns 0, or -1 with the outcome.
  */
 int	 partner_give(struct partner *, struct flow *in, struct flow *out,
 	    struct outcome *);

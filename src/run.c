@@ -183,6 +183,7 @@ explain(const struct run *run, const struct outcome *outcome)
 	switch (outcome->why) {
 	case OUTCOME_DONE:
 	case OUTCOME_HALF_CLOSED:
+	case OUTCOME_DEADLOCK:
 		break;
 	case OUTCOME_SIGNAL:
 		signals_condemn(outcome->signo);

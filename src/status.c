@@ -38,6 +38,8 @@ status_from_outcome(const struct outcome *outcome)
 		return STATUS_LOCKED;
 	case OUTCOME_TOO_LONG:
 		return STATUS_TOO_LONG;
+	case OUTCOME_DEADLOCK:
+		return STATUS_DEADLOCK;
 	case OUTCOME_OPEN_TIMEOUT:
 	case OUTCOME_IDLE_TIMEOUT:
 	case OUTCOME_TOTAL_TIMEOUT:

@@ -41,6 +41,7 @@ enum outcome_why {
 	OUTCOME_REMOVED,		/* the name vanished while waiting */
 	OUTCOME_OPEN_TIMEOUT,
 	OUTCOME_IDLE_TIMEOUT,
+	OUTCOME_DEADLOCK,		/* it has been told of which kind */
 	OUTCOME_HALF_CLOSED,		/* silent since one direction ended */
 	OUTCOME_TOTAL_TIMEOUT,
 	OUTCOME_SIGNAL			/* signo says which */

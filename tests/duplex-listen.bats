@@ -1,0 +1,512 @@
+#!/usr/bin/env bats
+
+# shellcheck disable=SC2016 # programs for an inner shell
+# shellcheck disable=SC2154 # what lib/common and run set
+
+load lib/common
+
+# duplex as a server behind two FIFOs and as a client of it: --listen,
+# --connect, -k, --persist.
+
+SERVER=
+
+# serve ARG...: a server named s, once it stands; its process is $SERVER
+serve() {
+	local ready
+
+	rm -f ready
+	mkfifo ready
+	exec {ready}<> ready
+	background "$IPCTOOL" duplex --listen=s --ready-fd="$ready" "$@" \
+	    2>> err
+	SERVER=$PID
+	IFS= read -r -t "$LIMIT" <&"$ready"
+	exec {ready}>&-
+}
+
+# ask TEXT [OPTION]...: one client
+ask() {
+	printf '%s\n' "$1" | limited "$IPCTOOL" duplex --connect=s "${@:2}"
+}
+
+# nothing_left: neither FIFOs nor the lock, nor anything else that was made
+nothing_left() {
+	local names
+
+	names=$(compgen -G 's.*' || :)$(compgen -G '.ipctool*' || :)
+	compare_text "what is left" "" "$names"
+}
+
+# stop [SIGNAL]: end the server, which cleans up
+stop() {
+	kill "-${1:-TERM}" "$SERVER"
+	ends_with $((128 + $(kill -l "${1:-TERM}"))) "$SERVER"
+	nothing_left
+}
+
+# answers what it is asked, line by line
+cat_lines='while IFS= read -r line; do echo "<$line>"; done'
+
+@test "one client is served, then the server ends with the status of COMMAND" {
+	serve -- sh -c 'cat; echo bye; exit 3'
+	[[ -p s.in && -p s.out && -f s.lock ]]
+	[[ $(stat -c %a s.in s.out s.lock | sort -u) == 600 ]]
+	run -0 --separate-stderr ask hello
+	is $'hello\nbye'
+	stderr_is ""
+	ends_with 3 "$SERVER"
+	nothing_left
+	size_is 0 err
+}
+
+@test "--mode is that of all three files, exactly" {
+	umask 077
+	serve --mode=g+rw,o= -- cat
+	[[ $(stat -c %a s.in s.out s.lock | sort -u) == 660 ]]
+	stop
+	run -2 --separate-stderr ipctool duplex --listen=s --mode=u+s cat
+	stderr_matches "^ipctool duplex: invalid mode 'u\+s'"
+}
+
+@test "-k starts COMMAND for each client, which gets the whole answer to EOF" {
+	local n
+
+	serve -k -- sh -c 'cat; echo "$$" >> pids'
+	for n in 1 2 3; do
+		run -0 --separate-stderr ask "request $n"
+		is "request $n"
+		stderr_is ""
+	done
+	[[ $(sort -u pids | wc -l) == 3 ]]
+	stop
+	size_is 0 err
+}
+
+@test "--persist has one COMMAND, which sees no EOF between clients" {
+	local n
+
+	serve --persist -- sh -c "$cat_lines; echo end > end"
+	for n in 1 2 3; do
+		run -0 --separate-stderr ask "request $n" --lines=1
+		is "<request $n>"
+		stderr_is ""
+	done
+	run -0 ask abc --bytes=3
+	is "<ab"
+	run -0 ask silence --half-close=100ms
+	is "<silence>"
+	run -0 bash -c 'printf "a;b;c;\n" |
+	    timeout 20 "$IPCTOOL" duplex --connect=s -l 2 -d ";"'
+	is "<a;b;"
+	[[ ! -e end ]]
+	stop
+	size_is 0 err
+}
+
+@test "a client whose input goes on ends when the answer does" {
+	local fd
+
+	mkfifo silent
+	exec {fd}<> silent
+	serve -k -- sh -c 'echo hello'
+	run -0 --separate-stderr ipctool duplex --connect=s < silent
+	is hello
+	stderr_is ""
+	stop
+	serve --persist -- sh -c "echo hello; $cat_lines"
+	run -0 ipctool duplex --connect=s --lines=1 < silent
+	is hello
+	exec {fd}>&-
+	stop
+}
+
+@test "100 requests of 8 clients at once get their own answers" {
+	local i mode
+
+	need bc
+	for mode in -k --persist; do
+		serve "$mode" -- bc -lq
+		for ((i = 0; i < 8; i++)); do
+			background some_requests "$i" "$mode"
+		done
+		for ((i = 0; i < 8; i++)); do
+			ends_with 0 "${pids[-8 + i]}"
+		done
+		stop
+		pids=()
+	done
+	size_is 0 err
+}
+
+# some_requests CLIENT MODE: 13 of them, one after the other
+some_requests() {
+	local i answer
+
+	for ((i = 1; i <= 13; i++)); do
+		if [[ $2 == -k ]]; then
+			answer=$(ask "$1 * 1000 + $i")
+		else
+			answer=$(ask "$1 * 1000 + $i" -l 1)
+		fi
+		[[ $answer == $(($1 * 1000 + i)) ]] || exit 1
+	done
+}
+
+@test "plain cat and > are clients, too, in whatever order they open the FIFOs" {
+	local n
+
+	serve -k -- tr a-z A-Z
+	for ((n = 0; n < 10; n++)); do
+		put "one $n" s.in
+		run -0 limited cat s.out
+		is "ONE $n"
+		background limited cat s.out > answer
+		put "two $n" s.in
+		ends_with 0 "$PID"
+		[[ $(< answer) == "TWO $n" ]]
+		run -0 limited bash -c 'exec 3<> s.in; echo three >&3
+			exec 3>&-; exec cat s.out'
+		is THREE
+		run -0 ask four
+		is FOUR
+		pids=("$SERVER")
+	done
+	stop
+	serve --persist -- sh -c "$cat_lines"
+	for ((n = 0; n < 10; n++)); do
+		put "one $n" s.in
+		put "two $n" s.in
+		run -0 limited head -n 2 s.out
+		is "<one $n>"$'\n'"<two $n>"
+		run -0 ask "three $n" -l 1
+		is "<three $n>"
+	done
+	stop
+	size_is 0 err
+}
+
+@test "a client that opens and says nothing is served as well" {
+	serve -k -- sh -c 'cat; echo nothing'
+	run -0 ask_nothing
+	is nothing
+	: > s.in
+	run -0 limited cat s.out
+	is nothing
+	stop
+	serve -k -- date +hello
+	run -0 limited cat s.out
+	is hello
+	run -0 limited cat s.out
+	is hello
+	stop
+}
+
+ask_nothing() {
+	ipctool duplex --connect=s < /dev/null
+}
+
+@test "a reader that leaves without having said anything takes no answer away" {
+	serve -k -- tr a-z A-Z
+	background cat s.out
+	wait_until holds "$PID" s.out
+	die_pid "$PID"
+	wait_until holds "$SERVER" s.in
+	put one s.in
+	run -0 limited cat s.out
+	is ONE
+	stop
+}
+
+@test "a client that is killed half-way does not harm the next" {
+	local fd mode n
+
+	mkfifo silent
+	exec {fd}<> silent
+	for mode in -k --persist; do
+		serve "$mode" -- sh -c "$cat_lines"
+		# 200 with FULL=1
+		for ((n = 0; n < ${FULL:-0} * 90 + 10; n++)); do
+			echo old >&"$fd"
+			if ((n % 2)); then
+				background ipctool duplex --connect=s < silent
+			else
+				background ipctool duplex --connect=s <<< old
+			fi
+			# At any moment of its life.
+			sleep 0.00$((RANDOM % 10))
+			die_pid "$PID"
+			run -0 ask "new $n" --lines=1
+			is "<new $n>"
+			pids=("$SERVER")
+		done
+		stop
+	done
+	exec {fd}>&-
+}
+
+@test "--persist: what a client did not read is not shown to the next" {
+	serve --persist -- sh -c "$cat_lines"
+	run -0 bash -c 'seq 1000 |
+	    timeout 20 "$IPCTOOL" duplex --connect=s --lines=1'
+	is "<1>"
+	run -0 ask next --lines=1
+	is "<next>"
+	# Also what the command says only later.
+	put "late" s.in
+	run -0 limited head -c 1 s.out
+	run -0 ask next --lines=1
+	is "<next>"
+	stop
+}
+
+@test "--persist ends with its COMMAND, and its status" {
+	serve --persist -- sh -c 'read -r line; echo "$line"; exit 3'
+	run -0 ask hello
+	is hello
+	ends_with 3 "$SERVER"
+	nothing_left
+	serve --persist -- sh -c 'exit 4'
+	ends_with 4 "$SERVER"
+	nothing_left
+}
+
+@test "us behind the FIFOs: standard input and output are the other side" {
+	rm -f out
+	serve > out <<< question
+	run -0 ask answer
+	is question
+	ends_with 0 "$SERVER"
+	[[ $(< out) == answer ]]
+}
+
+@test "a second server is 7, and so is --nonblock while another client is there" {
+	local fd
+
+	mkfifo silent
+	exec {fd}<> silent
+	serve -k -- cat
+	run -7 --separate-stderr ipctool duplex --listen=s cat
+	stderr_is "ipctool duplex: s.lock: locked by another process"
+	[[ -p s.in && -p s.out ]]
+	run -0 ask hello -n
+	is hello
+	background ipctool duplex --connect=s < silent
+	wait_until holds "$PID" s.in
+	run -7 --separate-stderr ask hello --nonblock
+	stderr_is "ipctool duplex: s.lock: locked by another process"
+	run -124 --separate-stderr ask hello --open-timeout=0.1
+	stderr_matches "^ipctool duplex: s.lock: .* within 0.1s$"
+	run -124 ask hello --timeout=0.1
+	die_pid "$PID"
+	run -0 ask hello
+	is hello
+	exec {fd}>&-
+	stop
+}
+
+@test "without a server a client says so" {
+	run -1 --separate-stderr ipctool duplex --connect=s < /dev/null
+	stderr_is "ipctool duplex: s.lock: No such file or directory"
+	serve -k -- cat
+	kill -KILL "$SERVER"
+	ends_with 137 "$SERVER"
+	[[ -p s.in && -p s.out && -f s.lock ]]
+	run -1 --separate-stderr ipctool duplex --connect=s < /dev/null
+	stderr_is "ipctool duplex: s.lock: Connection refused"
+}
+
+@test "after a KILL of the server the next one takes over what it has left" {
+	local mode n old
+
+	for mode in -k --persist; do
+		for n in 1 2 3; do
+			serve "$mode" -- sh -c "$cat_lines"
+			run -0 ask "$n" -l 1
+			old=$SERVER
+			kill -KILL "$SERVER"
+			ends_with 137 "$SERVER"
+		done
+		serve "$mode" -- sh -c "$cat_lines"
+		run -0 ask hello -l 1
+		is "<hello>"
+		stop
+	done
+}
+
+@test "clients that waited when the server was killed end, or get the next one" {
+	local fd i status
+
+	mkfifo silent
+	exec {fd}<> silent
+	serve -k -- cat
+	background ipctool duplex --connect=s < silent
+	wait_until holds "$PID" s.in
+	for i in 1 2 3; do
+		background bash -c 'echo hello | "$IPCTOOL" duplex \
+		    --connect=s > /dev/null 2>&1' 
+	done
+	kill -KILL "$SERVER"
+	ends_with 137 "$SERVER"
+	serve -k -- cat
+	for i in 1 2 3 4; do
+		status=0
+		finish "${pids[i]}" || status=$?
+		((status == 0 || status == 1 || status == 4))
+	done
+	run -0 ask hello
+	is hello
+	exec {fd}>&-
+	stop
+}
+
+@test "every ending of the server removes the FIFOs, and ends COMMAND" {
+	local mode signal
+
+	for mode in -q -k --persist; do
+		for signal in TERM INT HUP; do
+			serve "$mode" -- sh -c 'echo $$ > command; cat'
+			exec {in}> s.in
+			echo hello >&"$in"
+			wait_until test -s command
+			stop "$signal"
+			exec {in}>&-
+			wait_until gone "$(< command)"
+			rm command
+		done
+		run -124 --separate-stderr ipctool duplex --listen=s "$mode" \
+		    -t 0.1 -- cat
+		stderr_is "ipctool duplex: not done within 0.1s (--timeout)"
+		nothing_left
+	done
+}
+
+@test "COMMAND that is not there is 127, at the first client or at once" {
+	run -127 --separate-stderr ipctool duplex --listen=s --persist ./missing
+	stderr_is "ipctool duplex: ./missing: No such file or directory"
+	nothing_left
+	serve -k -- ./missing
+	run ask hello
+	ends_with 127 "$SERVER"
+	nothing_left
+}
+
+@test "COMMAND that fails does not end a server with -k" {
+	serve -k -- sh -c 'read -r n; exit "$n"'
+	for n in 0 1 3 125 127 0; do
+		run -0 ask "$n"
+		is ""
+	done
+	stop
+}
+
+@test "--idle-timeout ends a session, not the server" {
+	local fd
+
+	mkfifo silent
+	exec {fd}<> silent
+	serve -k -T 0.2 -- cat
+	run ipctool duplex --connect=s < silent
+	exec {fd}>&-
+	run -0 ask hello
+	is hello
+	stop
+	compare_text err "ipctool duplex: nothing moved for 0.2s (--idle-timeout)" \
+	    "$(< err)"
+}
+
+@test "--open-timeout ends a session of which the reader does not come" {
+	serve -k -w 0.2 -- cat
+	put lost s.in
+	wait_until grep -qx 'ipctool duplex: s.out: no reader within 0.2s' err
+	run -0 ask hello
+	is hello
+	stop
+	# Without -k it limits the wait for the client.
+	timed run -124 --separate-stderr ipctool duplex --listen=s -w 0.2 cat
+	stderr_is "ipctool duplex: s.in: no writer within 0.2s"
+	between 200 2200 "$elapsed"
+	nothing_left
+}
+
+@test "what is there and no FIFO of a server is not touched" {
+	: > s.in
+	run -6 --separate-stderr ipctool duplex --listen=s cat
+	stderr_is "ipctool duplex: s.in: exists, but is not a FIFO"
+	[[ -f s.in && ! -e s.lock && ! -e s.out ]]
+	rm s.in
+	mkdir s.lock
+	run -1 ipctool duplex --listen=s cat
+	rmdir s.lock
+	mkfifo s.lock
+	run -1 --separate-stderr ipctool duplex --listen=s cat
+	stderr_is "ipctool duplex: s.lock: File exists"
+	run -1 ipctool duplex --connect=s
+	rm s.lock
+	: > target
+	ln -s target s.lock
+	run -1 ipctool duplex --listen=s cat
+	size_is 0 target
+	rm s.lock
+	nothing_left
+	run -1 --separate-stderr ipctool duplex --listen=missing/s cat
+	stderr_is "ipctool duplex: missing/s.lock: No such file or directory"
+}
+
+@test "a server whose FIFO is removed ends" {
+	serve -k -- cat
+	rm s.in
+	ends_with 1 "$SERVER"
+	compare_text err "ipctool duplex: s.in: removed while waiting for a writer" \
+	    "$(< err)"
+	nothing_left
+}
+
+@test "--ready-fd is told when everything stands, and COMMAND does not get it" {
+	serve -k -- sh -c "printf '%s\n' /proc/self/fd/* | grep -c ."
+	[[ -p s.in && -p s.out ]]
+	run -0 ask hello
+	# 0, 1, 2, the directory, and what bats has open.
+	run -0 ask hello
+	stop
+	run -1 --separate-stderr ipctool duplex --listen=s --ready-fd=77 cat
+	stderr_is "ipctool duplex: descriptor 77: Bad file descriptor"
+	nothing_left
+}
+
+@test "what goes with --listen, and what does not" {
+	run -2 --separate-stderr ipctool duplex -k cat
+	stderr_matches "^ipctool duplex: --keep, --persist, --mode and --ready-fd need --listen"
+	run -2 ipctool duplex --listen=s -k --persist cat
+	run -2 ipctool duplex --listen=s --connect=s cat
+	run -2 ipctool duplex --listen=s -n cat
+	run -2 ipctool duplex --listen=s -k
+	run -2 ipctool duplex --listen=s cat :: cat
+	run -2 ipctool duplex --listen=s -l 1 cat
+	nothing_left
+}
+
+@test "--stats counts all sessions of a server" {
+	serve -k --stats -- cat
+	run -0 ask hello
+	run -0 ask "and again"
+	stop
+	run -0 grep -c '^ipctool duplex: cat -> s.out: 16 in, 16 out' err
+	is 1
+}
+
+@test "a waiting server costs nothing" {
+	local before after
+
+	serve -k -- cat
+	before=$(switches "$SERVER")
+	sleep 2
+	after=$(switches "$SERVER")
+	between 0 6 $((after - before))
+	stop
+}
+
+# switches PID: how often its threads have gone to sleep
+switches() {
+	cat /proc/"$1"/task/*/status |
+	    awk '/^voluntary/ { sum += $2 } END { print sum }'
+}
