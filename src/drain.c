@@ -7,6 +7,14 @@
 
 #include "drain.h"
 
+bool
+drain_is_empty(const struct endpoint *ep)
+{
+	int unread;
+
+	return ioctl(ep->fd, FIONREAD, &unread) == 0 && unread == 0;
+}
+
 int
 drain_begin(struct drain *drain, const struct endpoint *ep, uint64_t accepted)
 {

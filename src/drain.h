@@ -28,6 +28,9 @@ enum drain_state {
 	DRAIN_SAME
 };
 
+/* Whether nothing is unread. */
+bool	 drain_is_empty(const struct endpoint *);
+
 /*
  * All is written, accepted bytes of it.  Returns 0, or -1 with errno of
  * ioctl(2) FIONREAD.

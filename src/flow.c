@@ -583,6 +583,18 @@ lose_sink(struct flow *flow, bool failed, struct outcome *outcome)
 }
 
 static enum flow_step
+source_at_end(struct flow *flow, const char *how)
+{
+	trace_event("%s: %s after %ju bytes", trace_safe(flow->source.name),
+	    how, (uintmax_t)flow->bytes_in);
+	framing_end(flow);
+	if (flow->turn != NULL)
+		flow->in_record = false;
+	flow_set_state(flow, FLOW_DRAINING);
+	return FLOW_MOVED;
+}
+
+static enum flow_step
 stay_blocked(struct flow *flow, enum side side)
 {
 	flow->wait_side = side;
@@ -597,6 +609,9 @@ static enum flow_step
 await_reader(struct flow *flow)
 {
 	flow->sink_gone = false;
+	if (flow->state == FLOW_OPEN && flow_held(flow) == 0 &&
+	    at_eof(&flow->source))
+		return source_at_end(flow, "end of file");
 	if (flow->awaits != FLOW_AWAITS_READER) {
 		flow->awaits = FLOW_AWAITS_READER;
 		flow->waiting_since = flow->look_at = deadline_now();
@@ -632,18 +647,6 @@ sink_left(struct flow *flow, struct outcome *outcome)
 	outcome_set(outcome, OUTCOME_PEER_LEFT, SIDE_SINK, EPIPE,
 	    flow->sink.name);
 	return lose_sink(flow, true, outcome);
-}
-
-static enum flow_step
-source_at_end(struct flow *flow, const char *how)
-{
-	trace_event("%s: %s after %ju bytes", trace_safe(flow->source.name),
-	    how, (uintmax_t)flow->bytes_in);
-	framing_end(flow);
-	if (flow->turn != NULL)
-		flow->in_record = false;
-	flow_set_state(flow, FLOW_DRAINING);
-	return FLOW_MOVED;
 }
 
 int

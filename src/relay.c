@@ -112,8 +112,10 @@ fill_slots(const struct flow *flow, struct pollfd *slots)
 		slots[i] = (struct pollfd){ .fd = -1 };
 	if (flow_is_over(flow) || flow->runnable || flow->sink_pending)
 		return;
-	/* Its end of file is not news while nobody reads. */
+	/* Of its source only the end matters while nobody reads. */
 	if (flow->awaits == FLOW_AWAITS_READER) {
+		if (flow->source.kind == ENDPOINT_PIPE && !flow->source_hup)
+			slots[SLOT_SOURCE].fd = flow->source.fd;
 		slots[SLOT_WATCH] = (struct pollfd){
 			.fd = flow->watch_fd, .events = POLLIN
 		};

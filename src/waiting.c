@@ -57,6 +57,11 @@ look_for_writer(struct flow *flow, struct outcome *outcome)
 static int
 look_for_reader(struct flow *flow, struct outcome *outcome)
 {
+	/* One that came, took the rest and left is not seen any more. */
+	if (flow->drains && drain_is_empty(&flow->sink)) {
+		flow_wake(flow);
+		return 0;
+	}
 	if ((endpoint_ready(&flow->sink, 0, 0) & POLLERR) == 0) {
 		flow_reader_came(flow);
 		return 0;
