@@ -340,9 +340,9 @@ nobody() {
 	local watch=$PID
 	wait_until asleep "$watch"
 	die_pid "$sleep"
-	local status=0
-	finish "$watch" || status=$?
-	((status == 1))
+	ends_with 0 "$watch"
+	run -1 --separate-stderr ipctool fifo-stat --watch=50ms "$sleep"
+	stderr_matches "^ipctool fifo-stat: $sleep: no such process"
 }
 
 @test "--watch shows the rate of a pipeline that reads and writes" {
