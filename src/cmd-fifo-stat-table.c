@@ -30,6 +30,7 @@ struct row {
 	const struct process_info	*process;	/* NULL: no end */
 	const struct thread_info	*thread;
 	const char			*verdict;
+	char				*text;	/* room for a cell */
 };
 
 #define CELL_SIZE	64	/* of what is no name */
@@ -42,30 +43,26 @@ enum {
 };
 
 static const char *
-cell_name(const struct row *row, char text[CELL_SIZE])
+cell_name(const struct row *row)
 {
-	(void)text;
 	return stat_pipe_name(row->pipe);
 }
 
 static const char *
-cell_type(const struct row *row, char text[CELL_SIZE])
+cell_type(const struct row *row)
 {
-	(void)text;
 	return row->pipe->anonymous ? "pipe" : "fifo";
 }
 
 static const char *
-cell_state(const struct row *row, char text[CELL_SIZE])
+cell_state(const struct row *row)
 {
-	(void)text;
 	return pipeinfo_state_name(pipeinfo_state(row->look, row->pipe));
 }
 
 static const char *
-cell_verdict(const struct row *row, char text[CELL_SIZE])
+cell_verdict(const struct row *row)
 {
-	(void)text;
 	return row->verdict;
 }
 
@@ -84,20 +81,20 @@ format_size(char text[CELL_SIZE], int64_t size)
 }
 
 static const char *
-cell_unread(const struct row *row, char text[CELL_SIZE])
+cell_unread(const struct row *row)
 {
-	return format_size(text, row->pipe->unread);
+	return format_size(row->text, row->pipe->unread);
 }
 
 static const char *
-cell_capacity(const struct row *row, char text[CELL_SIZE])
+cell_capacity(const struct row *row)
 {
-	return format_size(text, row->pipe->capacity);
+	return format_size(row->text, row->pipe->capacity);
 }
 
 /* None in sight is not none. */
 static const char *
-format_count(const struct row *row, char text[CELL_SIZE], unsigned int n,
+format_count(const struct row *row, unsigned int n,
     enum pipe_unseen unseen)
 {
 	bool hidden = row->look->hidden > 0 || row->look->hidden_more;
@@ -106,55 +103,55 @@ format_count(const struct row *row, char text[CELL_SIZE], unsigned int n,
 	    (unseen == UNSEEN_MAYBE && hidden &&
 	    row->pipe->nopeners == 0)))
 		return NULL;
-	return format_number(text, n);
+	return format_number(row->text, n);
 }
 
 static const char *
-cell_readers(const struct row *row, char text[CELL_SIZE])
+cell_readers(const struct row *row)
 {
-	return format_count(row, text, row->pipe->readers,
+	return format_count(row, row->pipe->readers,
 	    row->pipe->unseen_readers);
 }
 
 static const char *
-cell_writers(const struct row *row, char text[CELL_SIZE])
+cell_writers(const struct row *row)
 {
-	return format_count(row, text, row->pipe->writers,
+	return format_count(row, row->pipe->writers,
 	    row->pipe->unseen_writers);
 }
 
 static const char *
-cell_openers(const struct row *row, char text[CELL_SIZE])
+cell_openers(const struct row *row)
 {
-	return format_number(text, row->pipe->nopeners);
+	return format_number(row->text, row->pipe->nopeners);
 }
 
 static const char *
-cell_hidden(const struct row *row, char text[CELL_SIZE])
+cell_hidden(const struct row *row)
 {
 	return row->look->hidden_more ? NULL :
-	    format_number(text, row->look->hidden);
+	    format_number(row->text, row->look->hidden);
 }
 
 static const char *
-cell_rate(const struct row *row, char text[CELL_SIZE])
+cell_rate(const struct row *row)
 {
 	double rate = stat_rate(row->fs, row->pipe);
 
 	if (rate < 0)
 		return NULL;
-	snprintf(text, CELL_SIZE, "%.0f", rate);
-	return text;
+	snprintf(row->text, CELL_SIZE, "%.0f", rate);
+	return row->text;
 }
 
 static const char *
-cell_mode(const struct row *row, char text[CELL_SIZE])
+cell_mode(const struct row *row)
 {
 	if (row->pipe->lost)
 		return NULL;
-	strmode(row->pipe->mode, text);
-	text[strcspn(text, " ")] = '\0';
-	return text;
+	strmode(row->pipe->mode, row->text);
+	row->text[strcspn(row->text, " ")] = '\0';
+	return row->text;
 }
 
 static const char *
@@ -166,13 +163,13 @@ user_name(uid_t uid, char text[CELL_SIZE])
 }
 
 static const char *
-cell_owner(const struct row *row, char text[CELL_SIZE])
+cell_owner(const struct row *row)
 {
-	return row->pipe->lost ? NULL : user_name(row->pipe->uid, text);
+	return row->pipe->lost ? NULL : user_name(row->pipe->uid, row->text);
 }
 
 static const char *
-cell_group(const struct row *row, char text[CELL_SIZE])
+cell_group(const struct row *row)
 {
 	const char *name;
 
@@ -180,33 +177,33 @@ cell_group(const struct row *row, char text[CELL_SIZE])
 		return NULL;
 	name = group_from_gid(row->pipe->gid, 1);
 	return name != NULL ? trace_safe(name) :
-	    format_number(text, row->pipe->gid);
+	    format_number(row->text, row->pipe->gid);
 }
 
 static const char *
-cell_device(const struct row *row, char text[CELL_SIZE])
+cell_device(const struct row *row)
 {
 	if (row->pipe->lost)
 		return NULL;
-	snprintf(text, CELL_SIZE, "%u:%u", major(row->pipe->dev),
+	snprintf(row->text, CELL_SIZE, "%u:%u", major(row->pipe->dev),
 	    minor(row->pipe->dev));
-	return text;
+	return row->text;
 }
 
 static const char *
-cell_inode(const struct row *row, char text[CELL_SIZE])
+cell_inode(const struct row *row)
 {
-	return row->pipe->lost ? NULL : format_number(text, row->pipe->ino);
+	return row->pipe->lost ? NULL : format_number(row->text, row->pipe->ino);
 }
 
 static const char *
-cell_unlinked(const struct row *row, char text[CELL_SIZE])
+cell_unlinked(const struct row *row)
 {
-	return format_number(text, row->pipe->unlinked);
+	return format_number(row->text, row->pipe->unlinked);
 }
 
 static const char *
-cell_end(const struct row *row, char text[CELL_SIZE])
+cell_end(const struct row *row)
 {
 	static const char *const names[] = {
 		[PIPE_READ] = "read",
@@ -214,67 +211,64 @@ cell_end(const struct row *row, char text[CELL_SIZE])
 		[PIPE_BOTH] = "both",
 	};
 
-	(void)text;
 	return names[row->end != NULL ? row->end->access :
 	    row->thread->access];
 }
 
 static const char *
-cell_pid(const struct row *row, char text[CELL_SIZE])
+cell_pid(const struct row *row)
 {
-	return format_number(text, (uint64_t)row->process->pid);
+	return format_number(row->text, (uint64_t)row->process->pid);
 }
 
 static const char *
-cell_tid(const struct row *row, char text[CELL_SIZE])
+cell_tid(const struct row *row)
 {
 	return row->thread == NULL ? NULL :
-	    format_number(text, (uint64_t)row->thread->tid);
+	    format_number(row->text, (uint64_t)row->thread->tid);
 }
 
 static const char *
-cell_ppid(const struct row *row, char text[CELL_SIZE])
+cell_ppid(const struct row *row)
 {
-	return format_number(text, (uint64_t)row->process->parent);
+	return format_number(row->text, (uint64_t)row->process->parent);
 }
 
 static const char *
-cell_command(const struct row *row, char text[CELL_SIZE])
+cell_command(const struct row *row)
 {
-	(void)text;
 	return trace_safe(row->process->comm);
 }
 
 static const char *
-cell_user(const struct row *row, char text[CELL_SIZE])
+cell_user(const struct row *row)
 {
-	return user_name(row->process->uid, text);
+	return user_name(row->process->uid, row->text);
 }
 
 static const char *
-cell_fd(const struct row *row, char text[CELL_SIZE])
+cell_fd(const struct row *row)
 {
 	return row->end == NULL ? NULL :
-	    format_number(text, (uint64_t)row->end->fd);
+	    format_number(row->text, (uint64_t)row->end->fd);
 }
 
 static const char *
-cell_nonblock(const struct row *row, char text[CELL_SIZE])
+cell_nonblock(const struct row *row)
 {
 	return row->end == NULL ? NULL :
-	    format_number(text, row->end->nonblock);
+	    format_number(row->text, row->end->nonblock);
 }
 
 static const char *
-cell_doing(const struct row *row, char text[CELL_SIZE])
+cell_doing(const struct row *row)
 {
-	(void)text;
 	return pipeinfo_doing_name(row->thread == NULL ? DOING_UNKNOWN :
 	    row->thread->doing);
 }
 
 static const char *
-cell_wait(const struct row *row, char text[CELL_SIZE])
+cell_wait(const struct row *row)
 {
 	int64_t ns;
 
@@ -285,24 +279,24 @@ cell_wait(const struct row *row, char text[CELL_SIZE])
 	if (ns == -1)
 		return NULL;
 	if (!row->fs->opt.json && !row->fs->opt.raw)
-		return stat_time(ns, text);
-	snprintf(text, CELL_SIZE, "%.3f", (double)ns / (double)NS_PER_SEC);
-	return text;
+		return stat_time(ns, row->text);
+	snprintf(row->text, CELL_SIZE, "%.3f", (double)ns / (double)NS_PER_SEC);
+	return row->text;
 }
 
 static const char *
-cell_call(const struct row *row, char text[CELL_SIZE])
+cell_call(const struct row *row)
 {
 	if (row->thread == NULL || row->thread->call.number < 0)
 		return NULL;
-	strlcpy(text, doing_call_name(row->thread), CELL_SIZE);
-	return text;
+	strlcpy(row->text, doing_call_name(row->thread), CELL_SIZE);
+	return row->text;
 }
 
 static const struct column {
 	const char	*name;
 	unsigned int	 flags;
-	const char	*(*cell)(const struct row *, char text[CELL_SIZE]);
+	const char	*(*cell)(const struct row *);
 	const char	*help;
 } columns[] = {
 	{ "NAME", USUAL, cell_name, "path, or pipe:[INODE]" },
@@ -455,19 +449,18 @@ label(const struct row *row)
 }
 
 static const char *
-get_cell(const struct print *print, const struct column *column,
-    char text[CELL_SIZE])
+get_cell(const struct print *print, const struct column *column)
 {
 	const struct row *row = &print->row;
 	bool of_end = (column->flags & OF_END) != 0;
 
 	if (of_end)
-		return row->process == NULL ? NULL : column->cell(row, text);
+		return row->process == NULL ? NULL : column->cell(row);
 	if (!print->tree || row->process == NULL)
-		return column->cell(row, text);
+		return column->cell(row);
 	if (column->cell != cell_name)
 		return NULL;
-	return row->fs->opt.json ? cell_name(row, text) : label(row);
+	return row->fs->opt.json ? cell_name(row) : label(row);
 }
 
 static void
@@ -475,7 +468,6 @@ print_row(struct print *print)
 {
 	const struct fifo_stat *fs = print->row.fs;
 	struct libscols_line *line;
-	char text[CELL_SIZE];
 
 	line = table_add_line(&print->table,
 	    print->row.process == NULL ? NULL : print->above);
@@ -483,7 +475,7 @@ print_row(struct print *print)
 		print->above = line;
 	for (size_t i = 0; i < fs->ncolumns; i++)
 		table_add_cell(&print->table, get_cell(print,
-		    &columns[fs->columns[i]], text));
+		    &columns[fs->columns[i]]));
 }
 
 static bool
@@ -601,7 +593,10 @@ int
 stat_print_table(const struct fifo_stat *fs, const struct pipe_look *look,
     FILE *f)
 {
-	struct print print = { .row.fs = fs, .row.look = look };
+	char text[CELL_SIZE];
+	struct print print = {
+		.row.fs = fs, .row.look = look, .row.text = text,
+	};
 
 	if (!stat_begin_table(fs, &print.table, f))
 		return STATUS_ERROR;

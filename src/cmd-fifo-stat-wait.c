@@ -35,7 +35,7 @@ static const struct event {
 	[EVENT_READER] = { "no reader", IN_OPEN },
 	[EVENT_WRITER] = { "no writer", IN_OPEN },
 	[EVENT_DATA] = { "no data", IN_OPEN | IN_MODIFY },
-	[EVENT_EMPTY] = { "not empty", IN_ACCESS | IN_CLOSE },
+	[EVENT_EMPTY] = { "not seen to be empty", IN_ACCESS | IN_CLOSE },
 	[EVENT_GONE] = { "not gone",
 	    IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF },
 };
@@ -50,8 +50,9 @@ struct wait {
 	const struct fifo_stat	*fs;
 	int			 inotify;	/* -1: none */
 	int64_t			 deadline;
-	/* What is not yet as it shall be. */
+	/* What is not yet as it shall be, and what the latest look missed. */
 	const struct stat_target *missing;
+	char			 hidden[64];
 };
 
 /* Its name is gone, or stands for something else. */
@@ -110,6 +111,19 @@ ask_target(const struct wait *wait, struct pipe_look *look,
 	return pipe == NULL ? ANSWER_UNKNOWN : ask(wait->fs->opt.event, pipe);
 }
 
+/* For the message after a time-out: it may have come unseen. */
+static void
+note_hidden(struct wait *wait, const struct pipe_look *look)
+{
+	FILE *f = fmemopen(wait->hidden, sizeof(wait->hidden), "w");
+
+	wait->hidden[0] = '\0';
+	if (f == NULL)
+		return;
+	stat_say_hidden(f, look, "; not visible: ");
+	fclose(f);
+}
+
 /* Whether all of them are as they shall be. */
 static enum answer
 look_at_all(struct wait *wait)
@@ -125,8 +139,10 @@ look_at_all(struct wait *wait)
 		wait->missing = &fs->targets[i];
 		answer = ask_target(wait, &look, wait->missing);
 	}
-	if (needs_look)
+	if (needs_look) {
+		note_hidden(wait, &look);
 		pipeinfo_end(&look);
+	}
 	return answer;
 }
 
@@ -196,9 +212,10 @@ wait_for_all(struct wait *wait)
 		}
 		end = deadline_now();
 		if (end >= wait->deadline) {
-			warnx("%s: %s within %s",
+			warnx("%s: %s within %s%s",
 			    trace_name(wait->missing->name),
-			    events[opt->event].late, opt->timeout_text);
+			    events[opt->event].late, opt->timeout_text,
+			    wait->hidden);
 			return STATUS_TIMEOUT;
 		}
 		if (!sleep_until(wait, end + REST_FACTOR * (end - begin),

@@ -349,14 +349,21 @@ stat_watch(struct fifo_stat *fs)
 	    tcgetattr(STDIN_FILENO, &screen.before) == 0;
 	if (screen.terminal)
 		fputs(CLEAR, stdout);
-	do {
+	for (;;) {
 		take_keys(&screen);
 		status = look_and_draw(fs, &screen, first);
+		if (is_over(fs)) {
+			/* That it ended is no failure, but never to be. */
+			status = first ? status : STATUS_OK;
+			break;
+		}
 		first = false;
 		next += fs->opt.watch_ns;
 		if (next < deadline_now())
 			next = deadline_now();
-	} while (!is_over(fs) && pause_until(&screen, next));
+		if (!pause_until(&screen, next))
+			break;
+	}
 	give_back_keys(&screen);
 	if (signals_fatal() != 0) {
 		signals_condemn(signals_fatal());

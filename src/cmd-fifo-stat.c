@@ -271,15 +271,13 @@ take_targets(struct fifo_stat *fs, char **names, size_t n)
 	}
 	if (check_options(fs) != STATUS_OK)
 		return STATUS_USAGE;
-	for (size_t i = 0; i < fs->ntargets;) {
+	fs->ntargets = 0;
+	for (size_t i = 0; i < n; i++) {
 		target = &fs->targets[i];
 		one = target->pid != 0 ? STATUS_OK : pin(target);
 		status = status_join(status, one);
 		if (one == STATUS_OK)
-			i++;
-		else
-			memmove(target, target + 1, sizeof(*target) *
-			    (--fs->ntargets - i));
+			fs->targets[fs->ntargets++] = *target;
 	}
 	return status;
 }

@@ -296,9 +296,9 @@ epolls(int proc, const struct process_info *process,
 	static char text[EPOLL_TEXT];
 	const uint64_t *args = thread->call.args;
 	char path[64];
+	unsigned long fd, events;
 	const char *at = text;
-	unsigned int events;
-	int fd;
+	char *end;
 
 	thread->timed = (int)args[3] >= 0;
 #ifdef SYS_epoll_pwait2
@@ -313,10 +313,14 @@ epolls(int proc, const struct process_info *process,
 	else if (strstr(text, "tfd:") == NULL)
 		thread->polls_others = true;
 	while ((at = strstr(at, "tfd:")) != NULL) {
-		if (sscanf(at, "tfd: %d events: %x", &fd, &events) == 2)
-			add_polled(process, thread, fd,
-			    (events & EPOLLIN) != 0, (events & EPOLLOUT) != 0);
-		at++;
+		at += strlen("tfd:");
+		fd = strtoul(at, &end, 10);
+		end += strspn(end, " ");
+		if (strncmp(end, "events:", strlen("events:")) != 0)
+			continue;
+		events = strtoul(end + strlen("events:"), NULL, 16);
+		add_polled(process, thread, (int)fd, (events & EPOLLIN) != 0,
+		    (events & EPOLLOUT) != 0);
 	}
 }
 

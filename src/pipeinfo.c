@@ -580,8 +580,10 @@ keep(struct pipe_look *look, struct process_info *process)
 
 	processes = make_room(look, look->processes, look->nprocesses,
 	    sizeof(struct process_info *));
-	if (processes == NULL)
+	if (processes == NULL) {
+		free_process(process);
 		return -1;
+	}
 	look->processes = processes;
 	processes[look->nprocesses++] = process;
 	describe(look, process);
@@ -818,8 +820,9 @@ pipeinfo_scan(struct pipe_look *look)
 			errno = look->errnum;
 		return -1;
 	}
-	qsort(look->processes, look->nprocesses,
-	    sizeof(struct process_info *), compare_pids);
+	if (look->nprocesses > 0)
+		qsort(look->processes, look->nprocesses,
+		    sizeof(struct process_info *), compare_pids);
 	for (size_t i = 0; i < look->npipes; i++)
 		count(look->pipes[i]);
 	for (size_t i = 0; i < look->nprocesses; i++)

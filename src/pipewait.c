@@ -285,8 +285,9 @@ pipewait_begin(struct pipewait *wait, const struct pipe_look *look)
 	}
 	if (size > 0)
 		memcpy(wait->by_parent, look->processes, size);
-	qsort(wait->by_parent, look->nprocesses,
-	    sizeof(struct process_info *), compare_parents);
+	if (size > 0)
+		qsort(wait->by_parent, look->nprocesses,
+		    sizeof(struct process_info *), compare_parents);
 	if (find_stuck(wait) == -1) {
 		pipewait_end(wait);
 		return -1;
@@ -342,12 +343,12 @@ pipewait_cycle(struct pipewait *wait, struct process_info *process,
 	/* As many steps as there are processes end in the cycle for sure. */
 	for (size_t i = 0; at != NULL && i < wait->look->nprocesses; i++)
 		at = next_stuck(wait, at);
+	if (at == NULL)
+		return NULL;
 	cycle = calloc(wait->look->nprocesses + 1,
 	    sizeof(struct process_info *));
-	if (at == NULL || cycle == NULL) {
-		free(cycle);
+	if (cycle == NULL)
 		return NULL;
-	}
 	*n = 0;
 	process = at;
 	do {

@@ -34,6 +34,24 @@ fail(int errnum)
 	return -1;
 }
 
+/* The number in a text after so many words. */
+static int
+get_number(const char **at, unsigned int words, int base, long long *number)
+{
+	char *end;
+
+	for (unsigned int i = 0; i < words; i++) {
+		*at += strspn(*at, " ");
+		*at += strcspn(*at, " ");
+	}
+	errno = 0;
+	*number = strtoll(*at, &end, base);
+	if (end == *at || errno != 0)
+		return fail(EINVAL);
+	*at = end;
+	return 0;
+}
+
 /*
  * 12 (name) S 1 ...: the name may have any byte, parentheses and newlines
  * too, but nothing behind it has a parenthesis.
@@ -42,10 +60,9 @@ int
 procfs_parse_stat(const char *text, struct procfs_stat *stat)
 {
 	const char *open = strchr(text, '('), *close = strrchr(text, ')');
-	unsigned long long start;
-	unsigned long flags;
+	long long parent, flags, start, cpu;
+	const char *at;
 	size_t length;
-	int parent;
 
 	memset(stat, 0, sizeof(*stat));
 	if (open == NULL || close == NULL || close < open)
@@ -54,16 +71,19 @@ procfs_parse_stat(const char *text, struct procfs_stat *stat)
 	if (length >= sizeof(stat->comm))
 		length = sizeof(stat->comm) - 1;
 	memcpy(stat->comm, open + 1, length);
-	/* Fields 3 to 39 of proc(5). */
-	if (sscanf(close + 1, " %c %d %*d %*d %*d %*d %lu %*u %*u %*u %*u "
-	    "%*u %*u %*d %*d %*d %*d %*d %*d %llu %*u %*d %*u %*u %*u %*u "
-	    "%*u %*u %*u %*u %*u %*u %*u %*u %*u %*d %d", &stat->state,
-	    &parent, &flags, &start, &stat->cpu) != 5)
-		return fail(EINVAL);
+	at = close + 1;
+	at += strspn(at, " ");
+	stat->state = *at;
+	/* Fields 4, 9, 22 and 39 of proc(5). */
+	if (get_number(&at, 1, 10, &parent) == -1 ||
+	    get_number(&at, 4, 10, &flags) == -1 ||
+	    get_number(&at, 12, 10, &start) == -1 ||
+	    get_number(&at, 16, 10, &cpu) == -1)
+		return -1;
 	stat->parent = (pid_t)parent;
 	stat->kernel = (flags & FLAG_KERNEL) != 0;
-	stat->started_ns = (int64_t)start *
-	    (NS_PER_SEC / sysconf(_SC_CLK_TCK));
+	stat->cpu = (int)cpu;
+	stat->started_ns = start * (NS_PER_SEC / sysconf(_SC_CLK_TCK));
 	return 0;
 }
 
@@ -121,7 +141,7 @@ procfs_parse_last_run(const char *text, int64_t *ns)
 {
 	static const char key[] = "\nse.exec_start";
 	const char *at = text, *last = NULL;
-	unsigned long long ms, fraction;
+	long long ms, fraction;
 
 	while ((at = strstr(at, key)) != NULL)
 		last = at++;
@@ -129,9 +149,10 @@ procfs_parse_last_run(const char *text, int64_t *ns)
 		return fail(ENODATA);
 	at = last + strlen(key);
 	at += strspn(at, " \t:");
-	if (sscanf(at, "%llu.%6llu", &ms, &fraction) != 2)
+	if (get_number(&at, 0, 10, &ms) == -1 || *at++ != '.' ||
+	    get_number(&at, 0, 10, &fraction) == -1)
 		return fail(ENODATA);
-	*ns = (int64_t)(ms * NS_PER_MS + fraction);
+	*ns = ms * NS_PER_MS + fraction;	/* six digits */
 	return 0;
 }
 
@@ -199,6 +220,8 @@ procfs_each(int proc, const char *path, int (*call)(void *, int, int),
 {
 	struct dirent *entry;
 	int fd, result = 0;
+	long long number;
+	const char *name;
 	DIR *dir;
 
 	fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -209,9 +232,12 @@ procfs_each(int proc, const char *path, int (*call)(void *, int, int),
 		close(fd);
 		return -1;
 	}
-	while (result == 0 && (entry = readdir(dir)) != NULL)
-		if (isdigit((unsigned char)entry->d_name[0]))
-			result = call(arg, atoi(entry->d_name), dirfd(dir));
+	while (result == 0 && (entry = readdir(dir)) != NULL) {
+		name = entry->d_name;
+		if (isdigit((unsigned char)*name) &&
+		    get_number(&name, 0, 10, &number) == 0)
+			result = call(arg, (int)number, dirfd(dir));
+	}
 	closedir(dir);
 	return result;
 }
@@ -400,12 +426,18 @@ procfs_get_io(int proc, pid_t pid, uint64_t *bytes_read,
     uint64_t *bytes_written)
 {
 	char text[PROCFS_TEXT];
+	const char *at = text;
+	long long in, out;
 
 	if (read_of(proc, pid, pid, "io", text, sizeof(text)) == -1)
 		return -1;
-	if (sscanf(text, "rchar: %" SCNu64 " wchar: %" SCNu64, bytes_read,
-	    bytes_written) != 2)
-		return fail(EINVAL);
+	/* "rchar: N", "wchar: N", and others. */
+	text[strcspn(text, "\n")] = ' ';
+	if (get_number(&at, 1, 10, &in) == -1 ||
+	    get_number(&at, 1, 10, &out) == -1)
+		return -1;
+	*bytes_read = (uint64_t)in;
+	*bytes_written = (uint64_t)out;
 	return 0;
 }
 

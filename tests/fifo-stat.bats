@@ -261,6 +261,33 @@ fill() {
 	matches "$reader polling"
 }
 
+@test "a reader in select or epoll waits, too; one with a time-out is not stuck" {
+	need python3
+	local how
+	for how in 'select.select([q], [], [])' \
+	    'e = select.epoll(); e.register(q, select.EPOLLIN); e.poll()'; do
+		rm -f q
+		mkfifo q
+		background python3 -c "
+import os, select
+q = os.open('q', os.O_RDWR)
+$how"
+		wait_until state_is reading q
+		run -9 --separate-stderr ipctool fifo-stat --why q
+		matches "waits in (select|pselect6|epoll_wait|epoll_pwait) for data in q"
+		die_pid "$PID"
+	done
+	rm q
+	mkfifo q
+	background python3 -c "
+import os, select
+q = os.open('q', os.O_RDWR)
+select.select([q], [], [], 1000)"
+	wait_until state_is reading q
+	run -0 --separate-stderr ipctool fifo-stat --why q
+	matches "for data in q, or until a time-out"
+}
+
 @test "only itself: both ends are in one process" {
 	mkfifo q
 	background bash -c 'exec cat <> q'
