@@ -413,6 +413,8 @@ account(struct flow *flow, const struct move *move)
 {
 	if (move->in + move->out + move->dropped == 0)
 		return;
+	/* Before it is shown: who looks at it may hold us up for too long. */
+	flow->moved_at = deadline_now();
 	if (move->in > 0 && flow->transport->push != NULL) {
 		flow->copied = true;
 		show(flow, move->in);
@@ -423,7 +425,6 @@ account(struct flow *flow, const struct move *move)
 	else
 		flow->bytes_out += move->out;
 	flow->discarded += move->dropped;
-	flow->moved_at = deadline_now();
 	flow->moved = true;
 	assert(flow->bytes_in + flow->bytes_added ==
 	    flow->bytes_out + flow_held(flow) + flow->discarded);
@@ -566,8 +567,10 @@ flow_end_tap(struct flow *flow)
 static enum flow_step
 lose_sink(struct flow *flow, bool failed, struct outcome *outcome)
 {
-	if (flow->sink_absent != NULL)
+	if (flow->sink_absent != NULL) {
+		outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
 		return sink_went_away(flow);
+	}
 	if (failed && flow_sink_failed(flow, outcome) == 0)
 		failed = false;
 	if (!failed && flow->nbranches > 0) {

@@ -105,12 +105,15 @@ tap_failed(struct flow *flow, struct outcome *outcome)
 static void
 open_tap_again(struct flow *flow)
 {
+	struct endpoint sink;
 	struct outcome why;
 
-	if (fifo_open_write(&flow->sink, flow->sink.path, &without_waiting,
-	    &why) == -1 || flow_tap_opened(flow) == 0)
+	if (fifo_open_write(&sink, flow->sink.name, &without_waiting,
+	    &why) == -1)
 		return;
-	endpoint_finish(&flow->sink);
+	flow->sink = sink;
+	if (flow_tap_opened(flow) == -1)
+		endpoint_finish(&flow->sink);
 }
 
 /* No input may be a file at an output: the bytes would go round for ever. */
@@ -345,10 +348,8 @@ open_tap(struct pipe_relay *pr, struct flow *flow, const char *path)
 	if (is_fifo(path)) {
 		flow->sink_absent = open_tap_again;
 		if (fifo_open_write(&flow->sink, path, &without_waiting,
-		    outcome) == 0 || outcome->why == OUTCOME_NO_PEER) {
-			flow->sink.path = path;
+		    outcome) == 0 || outcome->why == OUTCOME_NO_PEER)
 			return add_branch(pr, flow, true);
-		}
 		if (outcome->why != OUTCOME_NOT_FIFO)
 			return -1;
 		flow->sink_absent = NULL;

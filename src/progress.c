@@ -31,6 +31,7 @@
 #define WAIT_PART	4
 
 #define COLUMNS_DEFAULT	80
+#define COLUMNS_WIDE	79		/* the last one stays empty */
 #define SPARK_LEAST	4
 #define BAR_LEAST	8		/* with its brackets */
 #define NUMBER_SIZE	8		/* "1023 MiB" without its NUL is 8 */
@@ -138,7 +139,7 @@ fill_texts(const struct progress_view *v, size_t columns, struct layout *l)
 		    human(v->rate, number));
 	snprintf(l->text[FIELD_AVERAGE], FIELD_TEXT, "avg %s/s",
 	    human(v->average, number));
-	strlcpy(l->text[FIELD_WAIT], wait_text(v, columns < COLUMNS_DEFAULT),
+	strlcpy(l->text[FIELD_WAIT], wait_text(v, columns < COLUMNS_WIDE),
 	    FIELD_TEXT);
 	if (v->nrates > 0)
 		strlcpy(l->text[FIELD_SPARK], "spark", FIELD_TEXT);

@@ -1,0 +1,169 @@
+#!/usr/bin/env bats
+
+# shellcheck disable=SC2016 # programs for an inner shell
+# shellcheck disable=SC2154 # what lib/common and run set
+
+load lib/common
+
+# counter NAME SINK: out of --stats=json in $stderr
+counter() {
+	jq -r --arg sink "$2" ".stats[] | select(.sink == \$sink) | .$1" \
+	    <<< "$stderr"
+}
+
+@test "a tap on a FIFO without a reader holds nobody up, and is counted" {
+	need jq
+	mkfifo tap
+	random_file 3M data
+	run -0 --separate-stderr bash -c 'cat data |
+	    "$IPCTOOL" pipe-relay --stats=json --tap=tap > out'
+	same data out
+	[[ $(counter bytes_out tap) == 0 ]]
+	[[ $(counter bytes_skipped tap) == 3145728 ]]
+	(($(counter chunks_skipped tap) > 0))
+	run -0 --separate-stderr bash -c 'cat data |
+	    "$IPCTOOL" pipe-relay --stats --tap=tap > out'
+	stderr_matches "standard input -> tap: 0 in, 0 out, skipped 3145728 bytes in [0-9]+ chunks,"
+}
+
+@test "a tap whose reader is stuck holds nobody up, and is counted" {
+	need jq
+	local option
+
+	mkfifo tap
+	hold r tap
+	random_file 3M data
+	for option in -q --no-splice --memory=1M; do
+		run -0 --separate-stderr bash -c 'cat data |
+		    "$IPCTOOL" pipe-relay "$1" --stats=json --tap=tap > out' \
+		    bash "$option"
+		same data out
+		(($(counter bytes_skipped tap) > 1000000))
+		# What is neither skipped nor in the FIFO was given up.
+		(($(counter bytes_skipped tap) + $(counter bytes_out tap) == \
+		    3145728))
+	done
+}
+
+@test "a tap with a reader gets everything if it is quick enough" {
+	mkfifo tap
+	random_file 50000 data
+	background cat tap > got
+	local reader=$PID
+	wait_until opening "$reader"
+	run -0 bash -c 'cat data | "$IPCTOOL" pipe-relay --tap=tap > out'
+	ends_with 0 "$reader"
+	same data out
+	same data got
+}
+
+@test "a reader of a tap may come later, leave, and another one come" {
+	mkfifo in tap
+	background bash -c 'exec "$IPCTOOL" pipe-relay --tap=tap < in > out'
+	local relay=$PID feed
+	exec {feed}> in
+	echo one >&"$feed"
+	wait_until size_is 4 out
+	background head -n 1 tap > got
+	local reader=$PID
+	# It is looked for once a second.
+	while ! gone "$reader"; do
+		echo two >&"$feed"
+		sleep 0.05
+	done
+	ends_with 0 "$reader"
+	[[ $(< got) == two ]]
+	echo three >&"$feed"
+	background head -n 1 tap > got2
+	reader=$PID
+	while ! gone "$reader"; do
+		echo four >&"$feed"
+		sleep 0.05
+	done
+	ends_with 0 "$reader"
+	[[ $(< got2) == four ]]
+	exec {feed}>&-
+	ends_with 0 "$relay"
+	[[ $(sort -u out) == $'four\none\nthree\ntwo' ]]
+}
+
+@test "what a tap gets are whole chunks as they came by" {
+	mkfifo tap
+	exec {tapped}<> tap
+	run -0 limited bash -c '"$TOOLS_DIR/peer-write" --bytes=2M \
+	    --chunk=4096 | "$IPCTOOL" pipe-relay --tap=tap |
+	    "$TOOLS_DIR/peer-check" --bytes=2M'
+	queued tap > got
+	(($(stat -c %s got) > 0 && $(stat -c %s got) % 4096 == 0))
+	exec {tapped}>&-
+}
+
+@test "a regular file as a tap gets everything, and is truncated first" {
+	random_file 300000 data
+	echo "something longer" > tap
+	run -0 bash -c 'cat data | "$IPCTOOL" pipe-relay --tap=tap > out'
+	same data out
+	same data tap
+	run -0 ipctool pipe-relay -i data --tap=tap --tap=tap2 -o out
+	same data tap
+	same data tap2
+	run -0 ipctool pipe-relay -a -o out --tap=tap <<< more
+	same tap <(cat data; echo more)
+}
+
+@test "an error of a tap does not end the run, but is not forgotten" {
+	local option
+
+	random_file 300000 data
+	for option in -q --no-splice; do
+		run -1 --separate-stderr ipctool pipe-relay "$option" -i data \
+		    --tap=/dev/full -o out
+		same data out
+		stderr_is "ipctool pipe-relay: /dev/full: No space left on device"
+	done
+	run -1 --separate-stderr bash -c 'ulimit -f 100
+	    trap "" XFSZ
+	    cat data | "$IPCTOOL" pipe-relay --tap=tap | cat > /dev/null
+	    exit "${PIPESTATUS[1]}"'
+	stderr_is "ipctool pipe-relay: tap: File too large"
+}
+
+@test "a tap that cannot be opened ends the run before any input is taken" {
+	run -1 --separate-stderr bash -c 'echo hello |
+	    { "$IPCTOOL" pipe-relay --tap=missing/tap; cat; exit 1; }'
+	is hello
+	stderr_is "ipctool pipe-relay: missing/tap: No such file or directory"
+}
+
+@test "taps and several outputs go together" {
+	mkfifo tap
+	random_file 300000 data
+	run -0 bash -c 'cat data | "$IPCTOOL" pipe-relay --tap=tap -o one \
+	    -o - -o two --tap=file > out'
+	same data one
+	same data two
+	same data out
+	same data file
+}
+
+@test "a run with a tap ends with its last output: -p, a reader that left" {
+	mkfifo tap
+	make_dead
+	hold r tap
+	run -0 limited bash -c 'yes | "$IPCTOOL" pipe-relay -p --tap=tap \
+	    1>&"$1"' bash "$DEAD"
+}
+
+@test "a tap that waits for its reader costs nothing" {
+	mkfifo in tap
+	background bash -c 'exec "$IPCTOOL" pipe-relay --tap=tap < in'
+	local feed
+	exec {feed}> in
+	wait_until asleep "$PID"
+	local before after
+	before=$(awk '/ctxt/ { n += $2 } END { print n }' "/proc/$PID/status")
+	sleep 1.2
+	after=$(awk '/ctxt/ { n += $2 } END { print n }' "/proc/$PID/status")
+	between 0 6 $((after - before))
+	exec {feed}>&-
+}
