@@ -34,6 +34,9 @@
 /* The kernel tells of a close(2) shortly before it releases the locks. */
 #define LOCK_GRACE_NS	(5 * NS_PER_MS)
 
+/* For a client whose session was cut short, to see that and leave. */
+#define LEAVE_GRACE_NS	NS_PER_SEC
+
 struct server {
 	const struct server_options *opt;
 	struct channel	*channel;
@@ -48,6 +51,7 @@ struct server {
 	bool		 has_ticket;	/* who has come */
 	bool		 events;	/* there were some just now */
 	bool		 writer_came;	/* and has gone, --persist */
+	bool		 writer_stays;	/* though nobody reads any more */
 	bool		 reader_left;
 	/* --persist: the other ends of the command's pipes. */
 	struct endpoint	 command_from, command_to;
@@ -264,6 +268,17 @@ watch_names(struct server *server)
 
 /* --- Between sessions */
 
+/* --persist: what is written there while nobody reads shall not be lost. */
+static void
+hold_in(struct server *server)
+{
+	if (!server->opt->persist)
+		return;
+	close_fd(&server->in_held);
+	server->in_held = endpoint_open_again(server->in.fd,
+	    O_RDONLY | O_NONBLOCK);
+}
+
 /* What the command says while nobody is there to hear it. */
 static int
 discard_some(struct chore *chore, int64_t now, struct outcome *outcome)
@@ -435,25 +450,21 @@ has_reader(struct server *server)
  * The answer is given.  Before the next one is waited for, the reader has to
  * see its end of file, which it would not if there were another writer by
  * then; and a writer that was not heard to its end, that nobody listens.
- * Returns 0, or -1 with the outcome.
+ * Returns 1 when they have left, 0 when not all have in time, or -1 with the
+ * outcome.
  */
 static int
-wait_for_leaving(struct server *server, bool reader, bool writer)
+wait_for_leaving(struct server *server, bool reader, bool writer, int64_t by)
 {
-	struct run *run = &server->channel->run;
-	int64_t now = deadline_now(), look = now + LIMIT_LOOK_NS, by;
+	int64_t now = deadline_now(), look = now + LIMIT_LOOK_NS;
 
-	by = deadline_after(now, run->limits.idle_timeout);
+	server->events = true;
 	while (reader || writer) {
 		if (server->has_ticket && !ticket_is_held(&server->ticket))
 			break;
 		now = deadline_now();
-		if (now >= by) {
-			outcome_set(&run->outcome, OUTCOME_IDLE_TIMEOUT,
-			    SIDE_NONE, 0, NULL);
-			run_explain(run, &run->outcome);
-			break;
-		}
+		if (now >= by)
+			return 0;
 		if (writer && server->in_closed)
 			writer = has_writer(server);
 		if (reader && now >= look) {
@@ -466,7 +477,67 @@ wait_for_leaving(struct server *server, bool reader, bool writer)
 		    LIMIT_LOOK_NS))) == -1)
 			return -1;
 	}
-	return 0;
+	return 1;
+}
+
+/* Somebody does not let go of the FIFOs: he may keep them. */
+static int
+renew_fifos(struct server *server)
+{
+	struct place old_in = server->in, old_out = server->out;
+	int status;
+
+	status = make_fifo(server, &server->in, server->in_path);
+	if (status != STATUS_OK)
+		server->in = old_in;
+	else {
+		place_close(&old_in);
+		status = make_fifo(server, &server->out, server->out_path);
+		if (status != STATUS_OK)
+			server->out = old_out;
+		else
+			place_close(&old_out);
+	}
+	if (status != STATUS_OK)
+		return status;
+	trace_event("%s: new FIFOs, the old ones are in use",
+	    trace_safe(server->opt->name));
+	close_fd(&server->watch.fd);
+	status = watch_names(server);
+	hold_in(server);
+	return status;
+}
+
+/*
+ * The end of a session, however it came.  Returns STATUS_OK when there can be
+ * another one, or the status.
+ */
+static int
+part(struct server *server)
+{
+	struct run *run = &server->channel->run;
+	const struct flow *to = flow_to_client(server);
+	const struct flow *from = flow_from_client(server);
+	bool cut = !flow_is_over(from) && !to->decides;
+	bool reader, writer;
+	int64_t by;
+
+	if (server->opt->persist && !cut)
+		return STATUS_OK;
+	cut = cut || !flow_is_over(to);
+	reader = !server->reader_left &&
+	    (cut || to->state == FLOW_CLOSED);
+	writer = cut || server->writer_stays;
+	by = cut ? deadline_now() + LEAVE_GRACE_NS :
+	    deadline_after(deadline_now(), run->limits.idle_timeout);
+	switch (wait_for_leaving(server, reader, writer, by)) {
+	case 1:
+		return STATUS_OK;
+	case 0:
+		return renew_fifos(server);
+	default:
+		return run_explain(run, &run->outcome);
+	}
 }
 
 /* --- A session */
@@ -481,9 +552,15 @@ direction_over(struct channel *channel, struct flow *flow)
 {
 	struct server *server = channel->owner;
 	struct flow *in = flow_from_client(server);
+	enum fifo_peer peer;
 
-	if (flow != flow_to_client(server))
+	if (flow == in) {
+		/* Who is not heard to the end, if there is anybody. */
+		peer = fifo_probe_writer(&in->source);
+		server->writer_stays = in->state == FLOW_BROKEN &&
+		    (peer == FIFO_WRITER || peer == FIFO_DATA);
 		return;
+	}
 	server->out_closed = false;
 	read_events(server);
 	server->out_closed = false;
@@ -600,7 +677,7 @@ session(struct server *server)
 	if (prepare_sides(server) == -1)
 		return STATUS_ERROR;
 	server->in_closed = server->out_closed = server->reader_left = false;
-	server->writer_came = false;
+	server->writer_came = server->writer_stays = false;
 	drop_old_words(server);
 	server->watch.at = now + LOCK_GRACE_NS;
 	if (server->partner.pending) {
@@ -633,7 +710,6 @@ static int
 serve_one(struct server *server, int *status)
 {
 	struct run *run = &server->channel->run;
-	bool reader, writer;
 	int came;
 
 	came = open_ends(server) == -1 ? -1 : wait_for_client(server);
@@ -650,18 +726,10 @@ serve_one(struct server *server, int *status)
 	if (is_fatal(server, *status) || command_has_ended(server) ||
 	    !(server->opt->keep || server->opt->persist))
 		return 0;
-	reader = !server->reader_left &&
-	    flow_to_client(server)->state == FLOW_CLOSED;
-	writer = flow_from_client(server)->state == FLOW_BROKEN;
-	if (server->opt->keep &&
-	    wait_for_leaving(server, reader, writer) == -1) {
-		*status = run_explain(run, &run->outcome);
-		return 0;
-	}
+	*status = part(server);
 	if (server->has_ticket)
 		ticket_next(&server->ticket);
-	*status = STATUS_OK;
-	return 1;
+	return *status == STATUS_OK;
 }
 
 /* --persist: the command with two pipes, for all clients. */
@@ -677,8 +745,7 @@ start_command(struct server *server)
 	endpoint_init_none(&side->from, side->name);
 	endpoint_init_none(&side->to, side->name);
 	channel->keep_commands = true;
-	server->in_held = endpoint_open_again(server->in.fd,
-	    O_RDONLY | O_NONBLOCK);
+	hold_in(server);
 	return status;
 }
 

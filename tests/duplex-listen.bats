@@ -414,6 +414,26 @@ ask_nothing() {
 	    "$(< err)"
 }
 
+@test "a client that does not let go of the FIFOs may keep them" {
+	local mode
+
+	for mode in -k --persist; do
+		serve "$mode" -T 0.2 -v -- sh -c "$cat_lines"
+		# Stopped, it sees nothing of the end of its session.
+		background ipctool duplex --connect=s < <(echo hello; sleep 20)
+		local client=$PID
+		wait_until holds "$client" s.in
+		kill -STOP "$client"
+		wait_until grep -q "new FIFOs" err
+		run -0 ask next -l 1
+		is "<next>"
+		kill -CONT "$client"
+		finish "$client" || :
+		stop
+		rm err
+	done
+}
+
 @test "--open-timeout ends a session of which the reader does not come" {
 	serve -k -w 0.2 -- cat
 	put lost s.in
