@@ -23,11 +23,14 @@ _ipctool_options()
 		    --hold= --pipe-size= --ready-fd= $common"
 		;;
 	fifo-read)
-		echo "-f --follow -c --bytes= $common"
+		echo "-f --follow -F -c --bytes= -l --lines= -d --delimiter=
+		    -z --zero-terminated --lock --require-owner=
+		    -C --create $common"
 		;;
 	fifo-write)
-		echo "-m --message= -d --delimiter= -z --zero-terminated
-		    $common"
+		echo "-m --message= --no-delimiter -d --delimiter=
+		    -z --zero-terminated --drop -A --atomic --lock -k --keep
+		    -D --drain --require-owner= $common"
 		;;
 	duplex)
 		echo "--listen= -k --keep --persist --mode= --ready-fd=
@@ -59,7 +62,7 @@ _ipctool_takes()
 	case $1 in
 	pipe-relay) letters+=ioLmcs ;;
 	fifo-create) letters+=mog ;;
-	fifo-read) letters+=c ;;
+	fifo-read) letters+=cld ;;
 	fifo-write) letters+=md ;;
 	duplex) letters+=ldcm ;;
 	fifo-stat) letters=ow ;;
@@ -145,7 +148,7 @@ _ipctool_value()
 	duplex:--status)
 		_ipctool_words "first last"
 		;;
-	fifo-create:-o | fifo-create:--owner)
+	fifo-create:-o | fifo-create:--owner | *:--require-owner)
 		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
 		;;
 	fifo-create:-g | fifo-create:--group)
@@ -233,7 +236,7 @@ _ipctool_after_separator()
 _ipctool()
 {
 	local cur prev words cword split=false
-	local command first=1 option i operands=0 ended=
+	local command first=1 option i ended=
 	local commands="pipe-relay fifo-create fifo-read fifo-write duplex \
 fifo-stat"
 
@@ -265,14 +268,11 @@ fifo-stat"
 	fi
 
 	for ((i = first; i < cword; i++)); do
-		if [[ $ended ]]; then
-			((operands++))
-		elif [[ ${words[i]} == -- ]]; then
+		if [[ ${words[i]} == -- ]]; then
 			ended=1
+			break
 		elif _ipctool_takes "$command" "${words[i]}"; then
 			((i++))
-		elif [[ ${words[i]} != -?* ]]; then
-			((operands++))
 		fi
 	done
 	if [[ ! $ended ]]; then
@@ -294,13 +294,8 @@ fifo-stat"
 		fi
 	fi
 	case $command in
-	fifo-create | fifo-stat)
+	fifo-create | fifo-read | fifo-write | fifo-stat)
 		_ipctool_fifos
-		;;
-	fifo-read | fifo-write)
-		if ((operands == 0)); then
-			_ipctool_fifos
-		fi
 		;;
 	esac
 } &&

@@ -165,8 +165,8 @@ complete -c ipctool -n __ipctool_bare -a help -d 'Show the manual page of a comm
 for condition in __ipctool_bare __ipctool_help
     complete -c ipctool -n $condition -a pipe-relay -d 'Copy input to output'
     complete -c ipctool -n $condition -a fifo-create -d 'Create FIFOs'
-    complete -c ipctool -n $condition -a fifo-read -d 'Copy what arrives in a FIFO'
-    complete -c ipctool -n $condition -a fifo-write -d 'Copy input or messages into a FIFO'
+    complete -c ipctool -n $condition -a fifo-read -d 'Copy what arrives in FIFOs'
+    complete -c ipctool -n $condition -a fifo-write -d 'Copy input or messages into FIFOs'
     complete -c ipctool -n $condition -a duplex -d 'Connect two commands in both directions'
     complete -c ipctool -n $condition -a fifo-stat -d 'Show what is going on in pipes'
 end
@@ -224,17 +224,31 @@ complete -c ipctool -c fifo-create -c pipe-relay -n __ipctool_in_command -k -a '
 
 set -l here -c ipctool -c fifo-read -n '__ipctool_in fifo-read'
 complete $here -s f -l follow -d 'Go on across writers'
+complete $here -s F -d 'The same, also when it is made anew'
 complete $here -s c -l bytes -x -d 'Stop after so many bytes'
+complete $here -s l -l lines -x -d 'Stop after so many records'
+complete $here -s d -l delimiter -x -d 'What ends a record'
+complete $here -s z -l zero-terminated -d 'Records end in NUL'
+complete $here -l lock -d 'Be the only reader that locks'
+complete $here -l require-owner -x -a '(__fish_complete_users)' -d 'Whose it must be'
+complete $here -s C -l create -d 'Make it, remove it at the end'
 complete -c ipctool -c fifo-read -k \
-    -n "__ipctool_operand fifo-read 1 wTtc 'open-timeout|idle-timeout|timeout|bytes'" \
+    -n "__ipctool_operand fifo-read 1000000 wTtcld 'open-timeout|idle-timeout|timeout|bytes|lines|delimiter|require-owner'" \
     -a '(__ipctool_fifos)'
 
 set -l here -c ipctool -c fifo-write -n '__ipctool_in fifo-write'
 complete $here -s m -l message -x -d 'Write this, not standard input'
-complete $here -s d -l delimiter -x -d 'What ends a message'
-complete $here -s z -l zero-terminated -d 'Messages end in NUL'
+complete $here -l no-delimiter -d 'Add none to messages'
+complete $here -s d -l delimiter -x -d 'What ends a record'
+complete $here -s z -l zero-terminated -d 'Records end in NUL'
+complete $here -l drop -d 'Drop what cannot go now'
+complete $here -s A -l atomic -d 'Each record at once, or fail'
+complete $here -l lock -d 'Lock out other writers that lock'
+complete $here -s k -l keep -d 'Outlive readers'
+complete $here -s D -l drain -d 'Succeed only when all was read'
+complete $here -l require-owner -x -a '(__fish_complete_users)' -d 'Whose it must be'
 complete -c ipctool -c fifo-write -k \
-    -n "__ipctool_operand fifo-write 1 wTtmd 'open-timeout|idle-timeout|timeout|message|delimiter'" \
+    -n "__ipctool_operand fifo-write 1000000 wTtmd 'open-timeout|idle-timeout|timeout|message|delimiter|require-owner'" \
     -a '(__ipctool_fifos)'
 
 set -l here -c ipctool -c duplex -n '__ipctool_in duplex'

@@ -14,11 +14,16 @@
  *	flow.c		one direction: states, accounts, who failed
  *	branch.c	duplicates of a flow for other flows: fan-out, taps
  *	transport-*.c	how bytes move: splice(2), tee(2), or copied through
- *			buffer.c
+ *			buffer.c, or dropped
  *	record.c	where a line ends
+ *	framing.c	which held bytes go to the sink together
+ *	quota.c		how much may be taken, and not a byte more
+ *	peek.c		what a source holds, without taking it
  *	endpoint.c	one open end: what it is, capacity, closing
  *	fifo.c		how FIFOs open, reopen, vanish
  *	rendezvous.c	how a writer waits for readers in open(2)
+ *	waiting.c	what a flow waits for that poll(2) cannot tell
+ *	drain.c		whether readers have taken everything
  *	path.c		ends that the command line names
  *	place.c		how a FIFO gets its name, and loses it again
  *	channel.c	the two sides of duplex, and how they are joined

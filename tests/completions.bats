@@ -110,18 +110,21 @@ ipctool|help|duplex|fifo-create|fifo-read|fifo-stat|fifo-write|pipe-relay"
 @test "bash completes the options of a command and of its link" {
 	in_bash "ipctool fifo-read --@" "fifo-read --@" "fifo-read --fol^" \
 	    "fifo-write -@"
-	is "ipctool|fifo-read|--bytes=|--follow|--help|--idle-timeout=\
-|--nonblock|--open-timeout=|--quiet|--stats|--stats=|--timeout=|--verbose\
-|--version
-fifo-read|--bytes=|--follow|--help|--idle-timeout=|--nonblock|--open-timeout=\
-|--quiet|--stats|--stats=|--timeout=|--verbose|--version
+	local options="--bytes=|--create|--delimiter=|--follow|--help\
+|--idle-timeout=|--lines=|--lock|--nonblock|--open-timeout=|--quiet\
+|--require-owner=|--stats|--stats=|--timeout=|--verbose|--version\
+|--zero-terminated"
+
+	is "ipctool|fifo-read|$options
+fifo-read|$options
 fifo-read|--follow
-fifo-write|--delimiter=|--help|--idle-timeout=|--message=|--nonblock\
-|--open-timeout=|--quiet|--stats|--stats=|--timeout=|--verbose|--version\
-|--zero-terminated|-T|-d|-m|-n|-q|-t|-v|-w|-z"
+fifo-write|--atomic|--delimiter=|--drain|--drop|--help|--idle-timeout=|--keep\
+|--lock|--message=|--no-delimiter|--nonblock|--open-timeout=|--quiet\
+|--require-owner=|--stats|--stats=|--timeout=|--verbose|--version\
+|--zero-terminated|-A|-D|-T|-d|-k|-m|-n|-q|-t|-v|-w|-z"
 }
 
-@test "bash completes FIFOs, and only one where one is wanted" {
+@test "bash completes FIFOs, as many as are wanted" {
 	in_bash "ipctool fifo-read @" "fifo-write -n @" "fifo-read m^" \
 	    "fifo-write -m file @" "fifo-read --bytes 3 @" "fifo-read -- @" \
 	    "fifo-read queue @" "fifo-create one @"
@@ -131,7 +134,7 @@ fifo-read|my queue
 fifo-write|-m|file|dir|my queue|queue
 fifo-read|--bytes|3|dir|my queue|queue
 fifo-read|--|dir|my queue|queue
-fifo-read|queue
+fifo-read|queue|dir|my queue|queue
 fifo-create|one|dir|my queue|queue"
 }
 
@@ -195,13 +198,16 @@ ipctool|help|duplex|fifo-create|fifo-read|fifo-stat|fifo-write|pipe-relay"
 @test "zsh completes the options of a command and of its link" {
 	in_zsh "ipctool fifo-read --@" "fifo-read --@" "fifo-read --fol^" \
 	    "fifo-write -n --@"
-	is "ipctool|fifo-read|--bytes|--follow|--help|--idle-timeout\
-|--nonblock|--open-timeout|--quiet|--stats|--timeout|--verbose|--version
-fifo-read|--bytes|--follow|--help|--idle-timeout|--nonblock|--open-timeout\
-|--quiet|--stats|--timeout|--verbose|--version
+	local options="--bytes|--create|--delimiter|--follow|--help\
+|--idle-timeout|--lines|--lock|--nonblock|--open-timeout|--quiet\
+|--require-owner|--stats|--timeout|--verbose|--version|--zero-terminated"
+
+	is "ipctool|fifo-read|$options
+fifo-read|$options
 fifo-read|--follow
-fifo-write|-n|--delimiter|--help|--idle-timeout|--message|--quiet|--stats\
-|--timeout|--verbose|--version|--zero-terminated"
+fifo-write|-n|--atomic|--delimiter|--drop|--help|--idle-timeout|--lock\
+|--message|--no-delimiter|--quiet|--require-owner|--stats|--timeout|--verbose\
+|--version|--zero-terminated"
 }
 
 @test "zsh completes FIFOs" {
@@ -265,8 +271,10 @@ ipctool|fifo-create|-u|q|::|mkfifo"
 }
 
 @test "fish completes the options of a command and of its link" {
-	local options=$'--bytes\n--follow\n--help\n--idle-timeout\n--nonblock
---open-timeout\n--quiet\n--stats\n--stats=\n--timeout\n--verbose\n--version'
+	local options=$'--bytes\n--create\n--delimiter\n--follow\n--help
+--idle-timeout\n--lines\n--lock\n--nonblock\n--open-timeout\n--quiet
+--require-owner\n--stats\n--stats=\n--timeout\n--verbose\n--version
+--zero-terminated'
 
 	in_fish "ipctool fifo-read --"
 	is "$options"
@@ -276,17 +284,16 @@ ipctool|fifo-create|-u|q|::|mkfifo"
 	is "--follow"
 }
 
-@test "fish completes FIFOs, and only one where one is wanted" {
+@test "fish completes FIFOs, as many as are wanted" {
 	local fifos=$'dir/\nmy queue\nqueue' line
 
 	for line in "ipctool fifo-read " "fifo-write -n " \
 	    "fifo-write -m file " "fifo-read --bytes 3 " "fifo-read -- " \
+	    "fifo-read queue " \
 	    "fifo-create one "; do
 		in_fish "$line"
 		is "$fifos"
 	done
-	in_fish "fifo-read queue "
-	is ""
 }
 
 @test "fish completes the arguments of options" {

@@ -14,6 +14,7 @@ load lib/common
 help_options() {
 	limited "$IPCTOOL" "$1" --help |
 	    sed -n -e 's/^  -\(.\), \(--[^ ]*\).*/-\1 \2/p' \
+		-e 's/^  \(-.\)  .*/\1/p' \
 		-e 's/^      \(--[^ ]*\).*/\1/p' | sort
 }
 
@@ -33,9 +34,10 @@ table_options() {
 	local key="'.'|[A-Z][A-Z_]*( \+ [0-9]+)?" argument='NULL|"[^"]*"'
 
 	own_and_common "$1" | tr '\n\t' '  ' |
-	    grep -oE "\{ ($key), +\"[a-z-]+\", +($argument)," |
+	    grep -oE "\{ ($key), +(NULL|\"[a-z-]+\"), +($argument)," |
 	    sed -E -e "s/^\{ '(.)', +/-\1 /" -e 's/^\{ [^,]*, +//' \
-		-e 's/"([a-z-]+)", +/--\1/' -e 's/NULL,$//' \
+		-e 's/"([a-z-]+)", +/--\1/' -e 's/ NULL, +NULL,$//' \
+		-e 's/NULL,$//' \
 		-e 's/"\[(.*)\]",$/[=\1]/' -e 's/"(.*)",$/=\1/' |
 	    awk '{ name = $NF; sub(/[[=].*/, "", name) } !seen[name]++' | sort
 }
