@@ -222,11 +222,11 @@ unread() {
 	wait_until eval '(($(unread q) == 6))'
 	die_pid "$holder"
 	ends_with 4 "$WRITER"
-	err_is "q: the reader left with 6 of 6 bytes unread"
+	err_is "q: the reader left with 6 bytes unread, after 6 bytes"
 	writer --drain -m hello -m world q
 	run -0 limited head -c 7 q
 	ends_with 4 "$WRITER"
-	err_is "q: the reader left with 5 of 12 bytes unread"
+	err_is "q: the reader left with 5 bytes unread, after 12 bytes"
 }
 
 @test "--drain: other writers make it unknowable: cannot confirm, status 1" {
