@@ -252,7 +252,9 @@ unread() {
 	need perl
 	wait_until eval '(($(unread q) == 13))'
 	wait_until asleep "$WRITER"
-	run -0 ipctool fifo-read -c 7 q
+	limited head -c 3 q > out
+	wait_until asleep "$WRITER"
+	run ! gone "$WRITER"
 	die_pid "$holder"
 	ends_with 1 "$WRITER"
 	[[ $(< err) == *"cannot confirm"* ]]

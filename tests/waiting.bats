@@ -35,8 +35,33 @@ quiet() {
 	asleep "$1" && [[ /proc/$1/exe -ef $IPCTOOL ]]
 }
 
-@test "nothing that waits wakes up more than 5 times or burns time in 3 s" {
+# measure: what all of them cost, at the same time; it says which are dear
+measure() {
 	local pid before=() ticks_before=() n failed=0
+
+	# Let them settle, then look twice: this is the span to be measured.
+	for n in before after; do
+		sleep "$([[ $n == before ]] && echo 0.5 || echo 3)"
+		for pid in "${!states[@]}"; do
+			if [[ $n == before ]]; then
+				before[pid]=$(switches "$pid")
+				ticks_before[pid]=$(ticks "$pid")
+				continue
+			fi
+			local woken=$(($(switches "$pid") - before[pid]))
+			local burnt=$(($(ticks "$pid") - ticks_before[pid]))
+			if ((woken > 5 || burnt > 1)); then
+				echo "${states[$pid]}: $woken switches," \
+				    "$burnt ticks" >&2
+				failed=1
+			fi
+		done
+	done
+	((!failed))
+}
+
+@test "nothing that waits wakes up more than 5 times or burns time in 3 s" {
+	local pid
 
 	mkfifo r1 r2 r3 r4 w1 w2 w3 s1 s2 s3 s4 s5 s6 d1 d2 o1 o2
 	hold rw r3 r4 s1 s2 s3 s4 s5 s6 d1 d2 o1 o2
@@ -72,26 +97,8 @@ quiet() {
 	put hello r4
 	wait_until size_is 6 follow
 
-	# Let them settle, then look twice: this is the span to be measured.
-	for n in before after; do
-		sleep "$([[ $n == before ]] && echo 0.5 || echo 3)"
-		for pid in "${!states[@]}"; do
-			if [[ $n == before ]]; then
-				before[pid]=$(switches "$pid")
-				ticks_before[pid]=$(ticks "$pid")
-				continue
-			fi
-			local woken=$(($(switches "$pid") - before[pid]))
-			local burnt=$(($(ticks "$pid") - ticks_before[pid]))
-			if ((woken > 5 || burnt > 1)); then
-				echo "${states[$pid]}: $woken switches," \
-				    "$burnt ticks" >&2
-				failed=1
-			fi
-		done
-	done
+	measure
 	run ! gone "$follower"
-	((!failed))
 }
 
 @test "after a long wait the data comes at once" {
@@ -112,4 +119,135 @@ quiet() {
 	is hello
 	ends_with 0 "$writer"
 	between 0 3000 $(($(now_ms) - begin))
+}
+
+# -- FIFOs and their options
+
+# full FIFO: fill it to the brim; somebody has to hold it
+full() {
+	limited dd if=/dev/zero of="$1" bs=4096 count=16 oflag=nonblock \
+	    status=none
+}
+
+# ended_reader N FIFO: one that reads N lines of it, and leaves
+ended_reader() {
+	limited "$IPCTOOL" fifo-read -l "$1" "$2" > /dev/null
+}
+
+@test "nothing that waits for FIFOs by options wakes up more than 5 times" {
+	local pid
+
+	mkfifo l1 l2 k1 k2 d1 d2 r1 r2 r3 r4 w1 w2 n1 i1 i2
+	hold rw l1 l2 r3 r4 i1 i2
+	hold r d1 d2
+	background ipctool fifo-read -f --lock l1
+	wait_until holds "$PID" l1
+	wait_until asleep "$PID"
+	head -c 300000 /dev/zero > long
+	background bash -c 'exec "$IPCTOOL" fifo-write --lock l2 < long'
+	waiter "fifo-read --lock, which another one has" \
+	    ipctool fifo-read --lock l1
+	waiter "fifo-read -F without the file" ipctool fifo-read -F missing
+	waiter "fifo-read -F in a directory that is missing" \
+	    ipctool fifo-read -F none/missing
+	waiter "fifo-read -F without a writer" ipctool fifo-read -F n1
+	waiter "fifo-read -C" ipctool fifo-read -C made
+	waiter "fifo-read of two without writers" ipctool fifo-read r1 r2
+	waiter "fifo-read of two with silent writers" ipctool fifo-read r3 r4
+	waiter "fifo-read -l with a silent writer" ipctool fifo-read -l 1 r3
+	waiter "fifo-write to two without readers" \
+	    ipctool fifo-write -m x w1 w2
+	waiter "fifo-write -D, unread" ipctool fifo-write -D -m x d1
+	waiter "fifo-write -D, unread, after some was read" \
+	    ipctool fifo-write -D -m one -m two d2
+	waiter "fifo-write -k before the first reader" \
+	    ipctool fifo-write -k -m x k2
+	waiter "fifo-write -A with silent input" bash -c \
+	    'exec "$IPCTOOL" fifo-write -A i1 < i2'
+	waiter "fifo-write --drop with silent input" bash -c \
+	    'exec "$IPCTOOL" fifo-write --drop i1 < i2'
+	waiter "fifo-write to two with silent input" bash -c \
+	    'exec "$IPCTOOL" fifo-write i1 l1 < i2'
+	seq 10 > data
+	waiter "fifo-write -k between readers" bash -c \
+	    'exec "$IPCTOOL" fifo-write -k k1 < data'
+	ended_reader 2 k1
+	limited head -c 3 d2 > out
+	waiter "fifo-write --lock, which another one has" \
+	    ipctool fifo-write --lock -m x l2
+	for pid in "${!states[@]}"; do
+		wait_until quiet "$pid"
+	done
+	measure
+	for pid in "${!states[@]}"; do
+		if gone "$pid"; then
+			echo "${states[$pid]}: it has ended" >&2
+			return 1
+		fi
+	done
+}
+
+# ends_in_time COMMAND: with -t 0.3 it is 124 and takes no second more, at
+# least in one of five runs on a busy machine
+ends_in_time() {
+	local n best=100000
+
+	for ((n = 0; n < 5 && best > 400; n++)); do
+		timed run -124 --separate-stderr "$@"
+		if ((elapsed < best)); then
+			best=$elapsed
+		fi
+	done
+	if ! between 300 400 "$best"; then
+		echo "$*" >&2
+		return 1
+	fi
+}
+
+@test "each of these waits ends when its time is up" {
+	mkfifo l q a b
+	hold rw l
+	background ipctool fifo-read -f --lock l
+	wait_until holds "$PID" l
+	wait_until asleep "$PID"
+	ends_in_time ipctool fifo-read -t 0.3 --lock l
+	ends_in_time ipctool fifo-read -t 0.3 -F missing
+	ends_in_time ipctool fifo-read -w 0.3 -F missing
+	ends_in_time ipctool fifo-read -t 0.3 a b
+	ends_in_time ipctool fifo-read -w 0.3 -C made
+	ends_in_time ipctool fifo-write -t 0.3 -m x a b
+	ends_in_time ipctool fifo-write -w 0.3 -m x a b
+	ends_in_time ipctool fifo-write -w 0.3 -k -m x q
+	hold r a b
+	ends_in_time ipctool fifo-write -t 0.3 -D -m x a
+	ends_in_time ipctool fifo-write -T 0.3 -D -m x a b
+}
+
+@test "a path that is removed is noticed, whatever is waited for" {
+	local pid begin
+
+	mkfifo a b c d e
+	background ipctool fifo-read a b 2> err.read
+	local reader=$PID
+	background ipctool fifo-write -m x c e 2> err.write
+	local writer=$PID
+	seq 10 > data
+	background bash -c 'exec "$IPCTOOL" fifo-write -k d < data' 2> err.keep
+	local keeper=$PID
+	ended_reader 2 d
+	wait_until quiet "$keeper"
+	wait_until holds "$reader" b
+	begin=$(now_ms)
+	rm b c d
+	ends_with 1 "$writer"
+	ends_with 1 "$keeper"
+	wait_until test -s err.read
+	between 0 3000 $(($(now_ms) - begin))
+	[[ $(< err.read) == *" b: removed while waiting for a writer" ]]
+	[[ $(< err.write) == *" c: removed while waiting for a reader" ]]
+	[[ $(< err.keep) == *" d: removed while waiting for a reader, after 21 bytes" ]]
+	# The other one is read nevertheless.
+	run ! gone "$reader"
+	put hello a
+	ends_with 1 "$reader"
 }
