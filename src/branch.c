@@ -146,7 +146,7 @@ write_all(int fd, struct iovec part)
 	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
 	ssize_t n;
 
-	for (int tries = 0; part.iov_len > 0; ) {
+	for (int tries = 0; part.iov_len > 0;) {
 		n = writev(fd, &part, 1);
 		if (n > 0) {
 			part.iov_base = (char *)part.iov_base + n;

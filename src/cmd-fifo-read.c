@@ -70,7 +70,7 @@ static const struct option_spec options[] = {
 	{ KEY_LOCK, "lock", NULL, "be the only reader among those that lock" },
 	{ KEY_REQUIRE_OWNER, "require-owner", "USER",
 	    "the FIFO must belong to USER" },
-	{ 'C', "create", NULL, "make it if it is missing, remove it at the end" },
+	{ 'C', "create", NULL, "make a missing FIFO, and remove it at the end" },
 	{ 0 },
 };
 
@@ -422,8 +422,8 @@ take_option(struct fifo_read_options *opt, int key, const char *arg)
 {
 	switch (key) {
 	case 'F':
-		opt->follow_name = true;
-		/* FALLTHROUGH */
+		opt->follow = opt->follow_name = true;
+		break;
 	case 'f':
 		opt->follow = true;
 		break;

@@ -19,8 +19,8 @@
 #include "compat.h"
 #include "deadline.h"
 #include "fifo.h"
-#include "framing.h"
 #include "flow.h"
+#include "framing.h"
 #include "limiter.h"
 #include "quota.h"
 #include "trace.h"
@@ -935,7 +935,8 @@ left_unread(struct flow *flow, struct outcome *outcome)
 	outcome->bytes = flow->bytes_out;
 	outcome->unread = (uint64_t)flow->unread.unread;
 	outcome_set(outcome, drain_is_ambiguous(&flow->unread) ?
-	    OUTCOME_UNCONFIRMED : OUTCOME_PEER_LEFT, SIDE_SINK, EPIPE, flow->sink.name);
+	    OUTCOME_UNCONFIRMED : OUTCOME_PEER_LEFT, SIDE_SINK, EPIPE,
+	    flow->sink.name);
 	return lose_sink(flow, true, outcome);
 }
 
