@@ -296,8 +296,8 @@ print_dot_edges(const struct pipe_info *pipe, size_t number, FILE *f)
 		if (pipe->ends[i]->process->reached == 0)
 			continue;
 		snprintf(attributes, sizeof(attributes), "label=\"%d\"%s",
-		    pipe->ends[i]->fd, pipeinfo_waiter(pipe->ends[i]) == NULL ?
-		    "" : ", color=red");
+		    pipe->ends[i]->fd, pipe->ends[i]->waiter == NULL ? "" :
+		    ", color=red");
 		print_dot_edge(pipe->ends[i]->process->pid, number,
 		    pipe->ends[i]->access, attributes, f);
 	}

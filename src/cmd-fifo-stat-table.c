@@ -478,38 +478,26 @@ print_row(struct print *print)
 		    &columns[fs->columns[i]]));
 }
 
-static bool
-waits_at(const struct thread_info *thread, const struct pipe_end *end)
-{
-	if (thread->pipe == end->pipe && thread->fd == end->fd)
-		return true;
-	for (size_t i = 0; i < thread->npolled; i++)
-		if (thread->polled[i].end == end &&
-		    !thread->polled[i].only_hangup)
-			return true;
-	return false;
-}
-
 /* A line for each thread that waits there; else one for the process. */
 static void
 print_end(struct print *print, const struct pipe_end *end)
 {
 	const struct process_info *process = end->process;
-	bool waits = false;
 
 	print->row.end = end;
 	print->row.process = process;
+	if (end->nwaiting < 2) {
+		print->row.thread = end->waiter != NULL ? end->waiter :
+		    process->nthreads > 0 ? process->threads : NULL;
+		print_row(print);
+		return;
+	}
 	for (size_t i = 0; i < process->nthreads; i++) {
-		if (!waits_at(&process->threads[i], end))
+		if (!pipeinfo_waits_at(&process->threads[i], end))
 			continue;
 		print->row.thread = &process->threads[i];
 		print_row(print);
-		waits = true;
 	}
-	if (waits)
-		return;
-	print->row.thread = process->nthreads > 0 ? process->threads : NULL;
-	print_row(print);
 }
 
 static void

@@ -143,7 +143,7 @@ read_meter(const struct pipe_look *look, const struct pipe_info *pipe,
 	else
 		meter.bytes = access == PIPE_READ ? in : out;
 	/* splice(2) is not counted: then standing still proves nothing. */
-	thread = pipeinfo_waiter(others.end);
+	thread = others.end->waiter;
 	meter.waits = thread != NULL && (thread->call.number == SYS_read ||
 	    thread->call.number == SYS_write);
 	return meter;

@@ -18,6 +18,8 @@
 #include "status.h"
 #include "trace.h"
 
+#define MANY_ENDS	32	/* of one pipe */
+
 struct why {
 	const struct fifo_stat	*fs;
 	struct pipe_look	*look;
@@ -201,6 +203,25 @@ print_waiting(struct why *why, const struct step *step,
 	free(copy);
 }
 
+/*
+ * At the pipe of a job server hundreds wait for hundreds: once these are
+ * shown, it is enough to say so.
+ */
+static bool
+waits_as_others(const struct thread_info *thread)
+{
+	struct pipe_info *pipe = thread == NULL ? NULL : thread->pipe;
+	bool *shown, before;
+
+	if (pipe == NULL || pipe->nends <= MANY_ENDS)
+		return false;
+	shown = thread->access == PIPE_READ ? &pipe->writers_shown :
+	    &pipe->readers_shown;
+	before = *shown;
+	*shown = true;
+	return before;
+}
+
 static void
 print_chain(struct why *why, struct process_info *process,
     const struct thread_info *thread, struct libscols_line *above)
@@ -222,6 +243,12 @@ print_chain(struct why *why, struct process_info *process,
 	if (process->stuck) {
 		why->deadlock = true;
 		say_cycle(why, process);
+	}
+	if (waits_as_others(thread)) {
+		step.sentence = "waits as others above";
+		print_step(why, &step, above);
+		process->in_chain = false;
+		return;
 	}
 	if (thread != NULL)
 		n = pipewait_releasers(&why->wait, process, thread, &list);
@@ -245,7 +272,7 @@ print_pipe(struct why *why, const struct pipe_info *pipe)
 			    pipe->openers[i].thread, NULL);
 	for (size_t i = 0; i < pipe->nends; i++) {
 		process = pipe->ends[i]->process;
-		thread = pipeinfo_waiter(pipe->ends[i]);
+		thread = pipe->ends[i]->waiter;
 		if (thread != NULL && !process->shown)
 			print_chain(why, process, thread, NULL);
 	}

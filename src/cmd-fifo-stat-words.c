@@ -127,7 +127,7 @@ say_openers(FILE *f, const struct pipe_info *pipe, enum pipe_access access)
 static bool
 waits(const struct pipe_end *end, enum pipe_access access)
 {
-	const struct thread_info *thread = pipeinfo_waiter(end);
+	const struct thread_info *thread = end->waiter;
 
 	return thread != NULL && (end->access & access) != 0 &&
 	    (thread->doing == DOING_POLLING || thread->access == access);

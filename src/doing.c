@@ -217,14 +217,17 @@ add_polled(const struct process_info *process, struct thread_info *thread,
 		thread->polls_others = true;
 		return;
 	}
-	polled = reallocarray(thread->polled, thread->npolled + 1,
-	    sizeof(*polled));
-	if (polled == NULL) {
-		thread->polls_others = true;
-		return;
+	/* Full at 0, 1, 2, 4, 8 ... */
+	if ((thread->npolled & (thread->npolled - 1)) == 0) {
+		polled = reallocarray(thread->polled, thread->npolled == 0 ?
+		    1 : 2 * thread->npolled, sizeof(*polled));
+		if (polled == NULL) {
+			thread->polls_others = true;
+			return;
+		}
+		thread->polled = polled;
 	}
-	thread->polled = polled;
-	polled += thread->npolled++;
+	polled = &thread->polled[thread->npolled++];
 	polled->end = end;
 	polled->only_hangup = !in && !out;
 	polled->access = end->access;

@@ -746,26 +746,27 @@ pipeinfo_measure(const struct pipe_look *look, struct pipe_info *pipe)
 	close(fd);
 }
 
-const struct thread_info *
-pipeinfo_waiter(const struct pipe_end *end)
+bool
+pipeinfo_waits_at(const struct thread_info *thread,
+    const struct pipe_end *end)
 {
-	const struct process_info *process = end->process;
-	const struct thread_info *thread;
+	if (thread->pipe == end->pipe && thread->fd == end->fd)
+		return true;
+	for (size_t i = 0; i < thread->npolled; i++)
+		if (thread->polled[i].end == end &&
+		    !thread->polled[i].only_hangup)
+			return true;
+	return false;
+}
 
-	for (size_t i = 0; i < process->nthreads; i++) {
-		thread = &process->threads[i];
-		if ((thread->doing == DOING_READING ||
-		    thread->doing == DOING_WRITING) &&
-		    thread->pipe == end->pipe && thread->fd == end->fd)
-			return thread;
-		if (thread->doing != DOING_POLLING)
-			continue;
-		for (size_t j = 0; j < thread->npolled; j++)
-			if (thread->polled[j].end == end &&
-			    !thread->polled[j].only_hangup)
-				return thread;
-	}
-	return NULL;
+static void
+add_waiter(struct pipe_end *end, const struct thread_info *thread)
+{
+	if (end == NULL)
+		return;
+	if (end->waiter == NULL)
+		end->waiter = thread;
+	end->nwaiting++;
 }
 
 /* One for each thread that waits, not for each of its descriptors. */
@@ -790,10 +791,14 @@ count_waiting(struct process_info *process)
 			thread->pipe->opening_write +=
 			    thread->access == PIPE_WRITE;
 		}
+		if (thread->pipe != NULL && thread->fd != -1)
+			add_waiter(pipeinfo_end_of(process, thread->fd),
+			    thread);
 		for (size_t j = 0; j < thread->npolled; j++) {
 			polled = &thread->polled[j];
 			if (polled->only_hangup)
 				continue;
+			add_waiter(polled->end, thread);
 			polled->end->pipe->reading +=
 			    (polled->access & PIPE_READ) != 0;
 			polled->end->pipe->writing +=

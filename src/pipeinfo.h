@@ -87,6 +87,9 @@ struct pipe_end {
 	int			 fd;
 	enum pipe_access	 access;
 	bool			 nonblock;
+	/* The first thread that waits there, and how many do. */
+	const struct thread_info *waiter;
+	unsigned int		 nwaiting;
 };
 
 /* A thread that is blocked in open(2). */
@@ -133,6 +136,7 @@ struct pipe_info {
 	bool			 writer_acts;	/* is not stuck */
 	unsigned int		 reached;	/* callers' */
 	bool			 shown;		/* the same */
+	bool			 readers_shown, writers_shown;
 };
 
 struct pipe_look {
@@ -183,8 +187,9 @@ void	 pipeinfo_measure(const struct pipe_look *, struct pipe_info *);
 struct process_info	*pipeinfo_process(const struct pipe_look *, pid_t);
 struct pipe_end		*pipeinfo_end_of(const struct process_info *, int fd);
 
-/* The thread of a process that waits at one of its descriptors, or NULL. */
-const struct thread_info	*pipeinfo_waiter(const struct pipe_end *);
+/* Whether a thread waits at an end, which it reads, writes or polls. */
+bool	 pipeinfo_waits_at(const struct thread_info *,
+	    const struct pipe_end *);
 
 /*
  * How long a thread has been where it is; -1 when that cannot be known.  See

@@ -227,16 +227,47 @@ free_waiters(const struct pipe_look *look, struct acting *acting,
 		set_acting(acting, parent);
 }
 
+static bool
+has_other(const struct pipe_info *pipe, enum pipe_access access)
+{
+	return ((access & PIPE_READ) != 0 && pipe->writers > 0) ||
+	    ((access & PIPE_WRITE) != 0 && pipe->readers > 0);
+}
+
 /* Nobody in sight can end this wait: who knows then. */
 static bool
-has_releasers(struct pipewait *wait, const struct process_info *process)
+has_releaser(const struct pipewait *wait, const struct process_info *process,
+    const struct thread_info *thread)
 {
-	struct process_info *const *list;
+	size_t child;
 
+	switch (thread->doing) {
+	case DOING_READING:
+	case DOING_WRITING:
+		return has_other(thread->pipe, thread->access);
+	case DOING_POLLING:
+		for (size_t i = 0; i < thread->npolled; i++)
+			if (has_other(thread->polled[i].end->pipe,
+			    thread->polled[i].access))
+				return true;
+		return false;
+	case DOING_CHILD:
+		if (thread->child != 0)
+			return pipeinfo_process(wait->look, thread->child) !=
+			    NULL;
+		child = first_child(wait, process->pid);
+		return child < wait->look->nprocesses &&
+		    wait->by_parent[child]->parent == process->pid;
+	default:
+		return true;
+	}
+}
+
+static bool
+has_releasers(const struct pipewait *wait, const struct process_info *process)
+{
 	for (size_t i = 0; i < process->nthreads; i++)
-		if (waits_for_others(&process->threads[i]) &&
-		    pipewait_releasers(wait, process, &process->threads[i],
-		    &list) == 0)
+		if (!has_releaser(wait, process, &process->threads[i]))
 			return false;
 	return true;
 }

@@ -279,6 +279,23 @@ t.join()'
 	matches '"fifo-stat": \[' 
 }
 
+@test "a hundred that wait for a hundred are told in a few lines each" {
+	need perl
+	mkfifo q
+	# shellcheck disable=SC2016
+	background perl -e 'open(my $q, "+<", "q"); for (1 .. 100) {
+	    fork or do { sysread($q, $_, 1); exit } } sleep 1000'
+	local perl=$PID
+	few_lines() {
+		run -0 --separate-stderr ipctool fifo-stat --why -rn q
+		(($(grep -c " reading " <<< "$output") >= 100)) &&
+		    ((${#lines[@]} <= 310))
+	}
+	wait_until few_lines
+	# shellcheck disable=SC2046
+	kill $(pgrep -P "$perl")
+}
+
 @test "--graph draws a pipeline in the direction of the data" {
 	pipeline 3
 	wait_until state_is writing q1
