@@ -162,8 +162,10 @@ setup() {
 }
 
 @test "a pipeline has a meter for its last command's output" {
-	terminal 80 C sh -c '"$1" pipe-relay -P -s 588895 \
-	    sh -c "seq 1000; sleep 1.5; seq 1001 100000" :: cat > out' \
+	cat > late <<-'END'
+		seq 1000; sleep 2; seq 1001 100000
+	END
+	terminal 80 C sh -c '"$1" pipe-relay -P -s 9k sh late :: cat > out' \
 	    sh "$IPCTOOL"
 	wait_until shows 'waits for input'
 	wait_until shows 'status 0'
