@@ -1,7 +1,8 @@
 /*
  * racer - swap what a name stands for while a command works with it.
  *
- *	racer [--runs=N] [--private] [--expendable] NAME COMMAND [ARG]...
+ *	racer [--runs=N] [--private] [--expendable] [--fifos] [--makes-nothing]
+ *	    NAME COMMAND [ARG]...
  *
  * Runs COMMAND N times (1000), one run after the other, in the current
  * directory, which must be empty.  All the while NAME, as quickly as can be,
@@ -13,7 +14,10 @@
  * name rmdir(2) finds, and nothing is lost).  Without
  * --expendable, there is a FIFO of the user who runs COMMAND as well.  With
  * it, a FIFO that an earlier run has left may be kept beside its name, under
- * .ipctool.*, by a run that says so with status 1.
+ * .ipctool.*, by a run that says so with status 1.  --fifos: a FIFO may be
+ * opened, read and written to, and has a reader at all times; but it may not
+ * be changed otherwise, nor removed.  --makes-nothing: COMMAND may not make
+ * anything, not even under NAME.
  *
  * None of these may be opened, read, changed or removed by COMMAND; inotify
  * tells.  They may be moved, but stay in the directory.  Nothing else may be
@@ -61,6 +65,8 @@ static size_t nthings;
 static struct shared *shared;
 static uint64_t seed;
 static unsigned long kept;		/* how many may be: see above */
+static bool fifos;			/* --fifos */
+static bool makes_nothing;		/* --makes-nothing */
 static int findings;
 
 static void
@@ -74,6 +80,8 @@ static void
 make_thing(const char *kind, const char *path, int watch_fd)
 {
 	struct thing *thing = &things[nthings++];
+	uint32_t mask = IN_OPEN | IN_ACCESS | IN_MODIFY | IN_ATTRIB |
+	    IN_DELETE_SELF | IN_DONT_FOLLOW;
 	FILE *file;
 
 	if (strcmp(kind, "file") == 0) {
@@ -92,8 +100,12 @@ make_thing(const char *kind, const char *path, int watch_fd)
 	thing->kind = kind;
 	if (lstat(path, &thing->st) == -1)
 		err(1, "%s", path);
-	if (inotify_add_watch(watch_fd, path, IN_OPEN | IN_ACCESS | IN_MODIFY |
-	    IN_ATTRIB | IN_DELETE_SELF | IN_DONT_FOLLOW) == -1)
+	if (fifos && S_ISFIFO(thing->st.st_mode)) {
+		if (open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) == -1)
+			err(1, "%s", path);
+		mask = IN_ATTRIB | IN_DELETE_SELF;
+	}
+	if (inotify_add_watch(watch_fd, path, mask) == -1)
 		err(1, "inotify_add_watch");
 }
 
@@ -229,6 +241,9 @@ static void
 check_thing(struct thing *thing, const struct stat *st, const char *path)
 {
 	thing->found++;
+	/* Whoever may write to it changes its times. */
+	if (fifos && S_ISFIFO(st->st_mode))
+		thing->st.st_mtim = st->st_mtim;
 	if (st->st_mode != thing->st.st_mode ||
 	    st->st_uid != thing->st.st_uid || st->st_gid != thing->st.st_gid ||
 	    st->st_size != thing->st.st_size ||
@@ -267,6 +282,9 @@ check_dir(const char *path, const char *name, bool privately)
 		thing = thing_of(&st);
 		if (thing != NULL)
 			check_thing(thing, &st, inner);
+		else if (makes_nothing &&
+		    (pool || strcmp(entry->d_name, name) == 0))
+			found("was made", inner);
 		else if (!pool && strcmp(entry->d_name, name) != 0 &&
 		    strcmp(entry->d_name, "pool") != 0 &&
 		    strcmp(entry->d_name, DECOY) != 0 &&
@@ -295,7 +313,7 @@ check_watch(int watch_fd)
 		event = (const struct inotify_event *)(events + at);
 		snprintf(what, sizeof(what), "inotify saw 0x%x", event->mask);
 		found(what, event->wd >= 1 && (size_t)event->wd <= nthings ?
-		    things[event->wd - 1].kind : DECOY);
+		    things[event->wd - 1].kind : "another one");
 	}
 }
 
@@ -320,7 +338,9 @@ set_up(bool expendable, int watch_fd)
 		slot_name(path, i);
 		make_thing(kinds[i], path, watch_fd);
 	}
-	if (inotify_add_watch(watch_fd, DECOY, IN_DELETE_SELF) == -1)
+	if (inotify_add_watch(watch_fd, DECOY, IN_DELETE_SELF) == -1 ||
+	    inotify_add_watch(watch_fd, "pool/target",
+	    IN_OPEN | IN_ACCESS | IN_MODIFY) == -1)
 		err(1, "inotify_add_watch");
 	if (geteuid() == 0 && (chown(".", SWAPPER_ID, SWAPPER_ID) == -1 ||
 	    chown("pool", SWAPPER_ID, SWAPPER_ID) == -1 ||
@@ -351,6 +371,8 @@ main(int argc, char **argv)
 		{ "runs", required_argument, NULL, 'r' },
 		{ "private", no_argument, NULL, 'p' },
 		{ "expendable", no_argument, NULL, 'e' },
+		{ "fifos", no_argument, NULL, 'f' },
+		{ "makes-nothing", no_argument, NULL, 'n' },
 		{ 0 },
 	};
 	unsigned long statuses[256] = { 0 };
@@ -366,6 +388,10 @@ main(int argc, char **argv)
 			privately = geteuid() == 0;
 		else if (key == 'e')
 			expendable = true;
+		else if (key == 'f')
+			fifos = true;
+		else if (key == 'n')
+			makes_nothing = true;
 		else
 			return 2;
 	}
