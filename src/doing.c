@@ -341,17 +341,19 @@ waits(struct thread_info *thread)
 }
 
 /*
- * Without a time-out and in memory of one process alone it is the other
- * threads that have to do something.
+ * In memory of one process alone it is the other threads that have to do
+ * something.  What the kernel clears when a thread ends, for
+ * pthread_join(3), is not marked as private.
  */
 static void
-waits_for_thread(const struct process_info *process,
+waits_for_thread(int proc, const struct process_info *process,
     struct thread_info *thread)
 {
 	const uint64_t *args = thread->call.args;
 
 	thread->timed = args[3] != 0;
-	if ((args[1] & FUTEX_PRIVATE_FLAG) != 0 && process->nthreads > 1)
+	if (process->nthreads > 1 && ((args[1] & FUTEX_PRIVATE_FLAG) != 0 ||
+	    procfs_is_private(proc, process->pid, args[0])))
 		thread->doing = DOING_THREAD;
 }
 
@@ -394,7 +396,7 @@ classify_call(int proc, const struct process_info *process,
 		waits(thread);
 		break;
 	case KIND_FUTEX:
-		waits_for_thread(process, thread);
+		waits_for_thread(proc, process, thread);
 		break;
 	case KIND_FD:
 		thread->fd = (int)thread->call.args[0];

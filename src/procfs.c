@@ -156,6 +156,22 @@ procfs_parse_last_run(const char *text, int64_t *ns)
 	return 0;
 }
 
+/* "7f00-7f80 rw-p ...": an s in place of the p is shared memory. */
+bool
+procfs_parse_mapping(const char *line, uint64_t address)
+{
+	uint64_t begin, end;
+	char *at;
+
+	begin = strtoull(line, &at, 16);
+	if (at == line || *at != '-')
+		return false;
+	line = at + 1;
+	end = strtoull(line, &at, 16);
+	return at != line && strlen(at) > strlen(" rwx") &&
+	    at[strlen(" rwx")] == 'p' && address >= begin && address < end;
+}
+
 int
 procfs_open(void)
 {
@@ -419,6 +435,31 @@ procfs_get_string(pid_t pid, uint64_t address, char *to, size_t size)
 		size -= part;
 	}
 	return fail(ENAMETOOLONG);
+}
+
+bool
+procfs_is_private(int proc, pid_t pid, uint64_t address)
+{
+	char path[PROCFS_PATH], *line = NULL;
+	bool found = false;
+	size_t size = 0;
+	FILE *f;
+	int fd;
+
+	snprintf(path, sizeof(path), "%d/maps", pid);
+	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return false;
+	f = fdopen(fd, "r");
+	if (f == NULL) {
+		close(fd);
+		return false;
+	}
+	while (!found && getline(&line, &size, f) != -1)
+		found = procfs_parse_mapping(line, address);
+	free(line);
+	fclose(f);
+	return found;
 }
 
 int

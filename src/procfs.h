@@ -46,6 +46,9 @@ int	 procfs_parse_call(const char *, struct procfs_call *);
 int	 procfs_parse_flags(const char *, int *flags);
 int	 procfs_parse_last_run(const char *, int64_t *ns);
 
+/* A line of /proc/PID/maps: whether it is private memory with that address. */
+bool	 procfs_parse_mapping(const char *line, uint64_t address);
+
 /* /proc itself: a descriptor for the calls below, which the caller closes. */
 int	 procfs_open(void);
 
@@ -99,6 +102,12 @@ int	 procfs_stat_link(int dir, const char *name, struct stat *);
 /* Bytes and a string out of the memory of a process. */
 int	 procfs_get_memory(pid_t, uint64_t address, void *, size_t);
 int	 procfs_get_string(pid_t, uint64_t address, char *, size_t);
+
+/*
+ * Whether memory at an address is the process' own, so that no other one can
+ * change it; false also when that cannot be known.
+ */
+bool	 procfs_is_private(int proc, pid_t, uint64_t address);
 
 /* Bytes that a process has read and written by system calls. */
 int	 procfs_get_io(int proc, pid_t, uint64_t *bytes_read,

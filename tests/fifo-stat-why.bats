@@ -175,11 +175,9 @@ cycle() {
 }
 
 @test "a parent that waits for a child that waits for it" {
-	need python3 jq
-	background python3 -c '
-import subprocess
-p = subprocess.Popen(["yes"], stdout=subprocess.PIPE)
-p.wait()'
+	need perl jq
+	# shellcheck disable=SC2016
+	background perl -e 'waitpid(open(my $pipe, "-|", "yes"), 0)'
 	wait_until doing_is child "$PID"
 	local yes
 	wait_until pgrep -P "$PID" -x yes
@@ -187,20 +185,14 @@ p.wait()'
 	wait_until doing_is writing "$yes"
 	why "$yes"
 	((status == 9))
-	compare_text chain $'yes:writing:\n python3:child:\n  yes:writing:deadlock' \
+	compare_text chain $'yes:writing:\n perl:child:\n  yes:writing:deadlock' \
 	    "$(chain)"
 	kill "$yes"
 }
 
 @test "threads that wait for one another are stuck together" {
-	need python3
 	mkfifo q
-	background python3 -c '
-import os, threading
-fd = os.open("q", os.O_RDWR)
-t = threading.Thread(target=lambda: os.read(fd, 1))
-t.start()
-t.join()'
+	background "$TOOLS_DIR/waiter" read q
 	wait_until state_is reading q
 	wait_until doing_is reading "$PID"
 	run -9 --separate-stderr ipctool fifo-stat --why q

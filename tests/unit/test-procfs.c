@@ -158,6 +158,24 @@ the_last_run_is_not_taken_from_a_name(void **state)
 }
 
 static void
+private_memory_is_told_from_shared(void **state)
+{
+	static const char own[] = "7f00000000-7f00001000 rw-p 00000000 00:00 "
+	    "0 \n", shared[] = "7f00000000-7f00001000 rw-s 00000000 00:01 4 "
+	    "/dev/zero (deleted)\n";
+
+	(void)state;
+	assert_true(procfs_parse_mapping(own, 0x7f00000000));
+	assert_true(procfs_parse_mapping(own, 0x7f00000fff));
+	assert_false(procfs_parse_mapping(own, 0x7f00001000));
+	assert_false(procfs_parse_mapping(own, 0x7effffffff));
+	assert_false(procfs_parse_mapping(shared, 0x7f00000000));
+	assert_false(procfs_parse_mapping("", 0));
+	assert_false(procfs_parse_mapping("x-y rw-p", 0));
+	assert_false(procfs_parse_mapping("0-10", 1));
+}
+
+static void
 we_can_be_looked_at(void **state)
 {
 	static const char ours[] = "string";
@@ -212,6 +230,7 @@ main(void)
 		cmocka_unit_test(a_call_that_is_cut_is_refused),
 		cmocka_unit_test(flags_are_octal),
 		cmocka_unit_test(the_last_run_is_not_taken_from_a_name),
+		cmocka_unit_test(private_memory_is_told_from_shared),
 		cmocka_unit_test(we_can_be_looked_at),
 		cmocka_unit_test(what_is_gone_is_an_error),
 	};
