@@ -193,7 +193,8 @@ cell_device(const struct row *row)
 static const char *
 cell_inode(const struct row *row)
 {
-	return row->pipe->lost ? NULL : format_number(row->text, row->pipe->ino);
+	return row->pipe->lost ? NULL :
+	    format_number(row->text, row->pipe->ino);
 }
 
 static const char *

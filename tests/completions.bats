@@ -189,7 +189,8 @@ fifo-create|q|::|mkfifo|--mode="
 
 @test "zsh completes the commands" {
 	in_zsh "ipctool @" "ipctool fifo-r^" "ipctool --l^" "ipctool help @"
-	is "ipctool|duplex|fifo-create|fifo-read|fifo-stat|fifo-write|help|pipe-relay
+	is "ipctool|duplex|fifo-create|fifo-read|fifo-stat|fifo-write|help\
+|pipe-relay
 ipctool|fifo-read
 ipctool|--list
 ipctool|help|duplex|fifo-create|fifo-read|fifo-stat|fifo-write|pipe-relay"
