@@ -6,6 +6,8 @@
  *	peer splice-write  the same as write, by vmsplice(2) of pages that never
  *			   change
  *	peer splice-read   the same as read, by splice(2) to /dev/null
+ *	peer exchange      write, and read as much at the same time; not to the
+ *			   end, which a socket may not tell
  *	peer ping          a byte to standard output, then one from standard
  *			   input, --count times
  *	peer pong          each byte of standard input to standard output
@@ -190,6 +192,31 @@ run_splice_read(const struct peer_options *o, char **argv)
 }
 
 static void
+run_exchange(const struct peer_options *o, char **argv)
+{
+	unsigned char *block = map_block(o->block);
+	uint64_t done = 0;
+	pid_t writer = fork();
+	int status;
+	ssize_t n;
+
+	if (writer == -1)
+		err(1, "fork");
+	if (writer == 0) {
+		run_write(o, argv);
+		_exit(0);
+	}
+	while (done < o->bytes) {
+		n = read(STDIN_FILENO, block, o->block);
+		if (n <= 0)
+			err(1, "read");
+		done += (uint64_t)n;
+	}
+	if (waitpid(writer, &status, 0) == -1 || status != 0)
+		errx(1, "the writer failed");
+}
+
+static void
 run_ping(const struct peer_options *o, char **argv)
 {
 	char byte = 'x';
@@ -346,6 +373,7 @@ static const struct mode modes[] = {
 	{ "read", run_read },
 	{ "splice-write", run_splice_write },
 	{ "splice-read", run_splice_read },
+	{ "exchange", run_exchange },
 	{ "ping", run_ping },
 	{ "pong", run_pong },
 	{ "bare", run_bare },

@@ -27,7 +27,7 @@ static size_t nborn_with;
 static FILE *
 open_proc(pid_t pid, const char *what)
 {
-	char path[64];
+	char path[128];
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, what);
 	return fopen(path, "re");

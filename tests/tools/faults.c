@@ -1069,7 +1069,8 @@ status_is_plausible(const struct run *run, const struct point *p)
 	if (status == 1 || status == 0)
 		return true;
 	if ((status == 4 && s->sink == END_FIFO) ||
-	    (status == 141 && s->sink != END_FIFO))
+	    (status == 141 && (s->sink != END_FIFO ||
+	    (s->flags & CHILDREN) != 0)))
 		return strcmp(p->error, "EPIPE") == 0 ||
 		    strcmp(p->error, "ECONNRESET") == 0;
 	if (status == 3 || status == 5)

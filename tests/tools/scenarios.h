@@ -214,6 +214,14 @@ static const struct scenario scenarios[] = {
 	    END_PIPE, END_PIPE, .flags = CHILDREN },
 	{ "duplex-file-relayed", "duplex -T60 - :: cat",
 	    END_FILE, END_FILE, .flags = CHILDREN },
+	{ "duplex-memory", "duplex --memory=20K cat",
+	    END_PIPE, END_PIPE, .flags = CHILDREN },
+	{ "duplex-dump", "duplex --dump=/dev/null --deadlock=60 cat",
+	    END_PIPE, END_PIPE, .flags = CHILDREN },
+	{ "duplex-fifos", "duplex --from=src --to=dst cat",
+	    END_FIFO, END_FIFO, .flags = CHILDREN },
+	{ "duplex-fifos-late", "duplex --from=src --to=dst cat",
+	    END_FIFO, END_FIFO, .flags = CHILDREN | LATE },
 };
 
 /*
