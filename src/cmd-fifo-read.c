@@ -70,7 +70,7 @@ static const struct option_spec options[] = {
 	{ KEY_LOCK, "lock", NULL, "be the only reader among those that lock" },
 	{ KEY_REQUIRE_OWNER, "require-owner", "USER",
 	    "the FIFO must belong to USER" },
-	{ 'C', "create", NULL, "make a missing FIFO, and remove it at the end" },
+	{ 'C', "create", NULL, "make a missing FIFO; remove it at the end" },
 	{ 0 },
 };
 
