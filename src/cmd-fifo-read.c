@@ -80,6 +80,12 @@ is_stdin(const char *path)
 	return strcmp(path, "-") == 0;
 }
 
+static bool
+is_missing(const struct outcome *outcome)
+{
+	return outcome->why == OUTCOME_ERROR && outcome->errnum == ENOENT;
+}
+
 static const struct fifo_owner *
 required_owner(const struct fifo_read_options *opt)
 {
@@ -106,6 +112,8 @@ pass_over(struct flow *flow, const struct outcome *why)
 static int
 follow(struct flow *flow, struct outcome *outcome)
 {
+	if (flow->source_lost)
+		return 0;
 	if (fifo_reopen_read(&flow->source) == -1 ||
 	    flow_next_source(flow) == -1)
 		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SOURCE, errno,
@@ -116,21 +124,54 @@ follow(struct flow *flow, struct outcome *outcome)
 	return 1;
 }
 
+/* Its read end would look like a reader to writers who come later. */
+static void
+unlock(struct flow *flow)
+{
+	struct reader *reader = flow->arg;
+
+	if (reader->lock_fd != -1)
+		close(reader->lock_fd);
+	reader->lock_fd = -1;
+}
+
 static int
 take_lock(struct reader *reader, const struct endpoint *source,
-    struct outcome *outcome)
+    const struct limits *limits, struct outcome *outcome)
 {
 	int fd;
 
 	if (!reader->fr->opt->lock)
 		return 0;
-	fd = fifo_lock_readers(source, &reader->fr->run.limits, outcome);
+	fd = fifo_lock_readers(source, limits, outcome);
 	if (fd == -1)
 		return -1;
 	if (reader->lock_fd != -1)
 		close(reader->lock_fd);
 	reader->lock_fd = fd;
 	return 0;
+}
+
+/*
+ * The next FIFO is ours if nobody else has its lock, and nobody has come to
+ * the old one meanwhile; otherwise it will be looked at again.  1, 0, or -1
+ * with the outcome.
+ */
+static int
+may_change(struct flow *flow, const struct endpoint *next,
+    struct outcome *outcome)
+{
+	struct reader *reader = flow->arg;
+	struct limits now = reader->fr->run.limits;
+	enum fifo_peer peer;
+
+	now.nonblock = true;
+	if (take_lock(reader, next, &now, outcome) == -1)
+		return outcome->why == OUTCOME_LOCKED ? 0 : -1;
+	if (flow->source.fd == -1)
+		return 1;
+	peer = fifo_probe_writer(&flow->source);
+	return peer != FIFO_WRITER && peer != FIFO_DATA;
 }
 
 /*
@@ -143,17 +184,21 @@ renew(struct flow *flow, struct outcome *outcome)
 	struct reader *reader = flow->arg;
 	struct outcome why = { 0 };
 	struct endpoint next;
+	int result;
 
 	if (fifo_open_read_of(&next, flow->source.path,
 	    required_owner(reader->fr->opt), &why) == -1) {
-		if (why.why == OUTCOME_ERROR && why.errnum == ENOENT)
+		if (is_missing(&why))
 			return 0;
 		*outcome = why;
 		return -1;
 	}
-	if (take_lock(reader, &next, outcome) == -1) {
+	result = may_change(flow, &next, &why);
+	if (result != 1) {
 		endpoint_finish(&next);
-		return -1;
+		if (result == -1)
+			*outcome = why;
+		return result;
 	}
 	trace_event("%s: another FIFO has this name now",
 	    trace_safe(next.name));
@@ -200,19 +245,29 @@ create(struct reader *reader, const char *path, struct outcome *outcome)
 }
 
 static int
+open_or_create(struct fifo_read *fr, struct flow *flow, const char *path,
+    struct outcome *outcome)
+{
+	const struct fifo_owner *owner = required_owner(fr->opt);
+
+	if (fifo_open_read_of(&flow->source, path, owner, outcome) == 0)
+		return 0;
+	if (!fr->opt->create || !is_missing(outcome))
+		return -1;
+	if (create(flow->arg, path, outcome) == -1)
+		return -1;
+	return fifo_open_read_of(&flow->source, path, owner, outcome);
+}
+
+static int
 open_fifo(struct fifo_read *fr, struct flow *flow, const char *path,
     struct outcome *outcome)
 {
 	const struct fifo_read_options *opt = fr->opt;
-	struct reader *reader = flow->arg;
 	bool nonblock = fr->run.limits.nonblock;
 
-	if (opt->create && create(reader, path, outcome) == -1)
-		return -1;
-	if (fifo_open_read_of(&flow->source, path, required_owner(opt),
-	    outcome) == -1) {
-		if (!opt->follow_name || outcome->why != OUTCOME_ERROR ||
-		    outcome->errnum != ENOENT)
+	if (open_or_create(fr, flow, path, outcome) == -1) {
+		if (!opt->follow_name || !is_missing(outcome))
 			return -1;
 		await_name(fr, flow, path);
 	}
@@ -221,6 +276,7 @@ open_fifo(struct fifo_read *fr, struct flow *flow, const char *path,
 	if (opt->follow_name)
 		flow->source_gone = renew;
 	flow->source_now = nonblock;
+	flow->over = unlock;
 	return 0;
 }
 
@@ -285,7 +341,6 @@ unmake(struct fifo_read *fr, struct reader *reader)
 {
 	if (reader->lock_fd != -1)
 		close(reader->lock_fd);
-	reader->lock_fd = -1;
 	if (!reader->made)
 		return;
 	reader->made = false;
@@ -358,24 +413,31 @@ lock_all(struct fifo_read *fr)
 	if (!fr->opt->lock)
 		return 0;
 	while ((flow = next_to_lock(fr, flow)) != NULL)
-		if (take_lock(flow->arg, &flow->source,
+		if (take_lock(flow->arg, &flow->source, &fr->run.limits,
 		    &fr->run.outcome) == -1)
 			return -1;
 	return 0;
 }
 
-/*
- * -n: a writer that was waiting for a reader may write now.  Once for all,
- * since they had the same time.
- */
-static void
-give_grace(const struct fifo_read *fr)
+/* -n: a writer that was waiting for a reader may write now. */
+static int
+give_grace(struct fifo_read *fr)
 {
+	const struct endpoint **ends;
+	size_t n = 0;
+
 	if (!fr->run.limits.nonblock)
-		return;
+		return 0;
+	ends = calloc(fr->n, sizeof(*ends));
+	if (ends == NULL)
+		return outcome_set(&fr->run.outcome, OUTCOME_ERROR, SIDE_NONE,
+		    errno, NULL);
 	for (size_t i = 0; i < fr->n; i++)
 		if (fr->flows[i].source.fifo)
-			fifo_give_grace(&fr->flows[i].source);
+			ends[n++] = &fr->flows[i].source;
+	fifo_give_grace(ends, n);
+	free(ends);
+	return 0;
 }
 
 /* -n, several FIFOs: it is enough when one of them had something. */
@@ -404,10 +466,9 @@ read_all(struct fifo_read *fr, const struct options *parsed)
 	fr->run.owner = fr->opt->owner_name;
 	status = open_all(fr);
 	fr->run.nflows = fr->n;
-	if (status == 0 && lock_all(fr) == 0) {
-		give_grace(fr);
+	if (status == 0 && lock_all(fr) == 0 && give_grace(fr) == 0)
 		status = run_flows(&fr->run);
-	} else
+	else
 		status = run_conclude(&fr->run);
 	for (size_t i = 0; i < fr->n; i++)
 		unmake(fr, &fr->readers[i]);

@@ -112,8 +112,16 @@ give_up(struct flow *flow, struct outcome *why)
 	struct writer *writer = flow->arg;
 	struct fifo_write *fw = writer->fw;
 
-	if (why->why != OUTCOME_PEER_LEFT && why->why != OUTCOME_ERROR)
+	switch (why->why) {
+	case OUTCOME_PEER_LEFT:
+	case OUTCOME_ERROR:
+	case OUTCOME_REMOVED:
+	case OUTCOME_OPEN_TIMEOUT:
+	case OUTCOME_UNCONFIRMED:
+		break;
+	default:
 		return -1;
+	}
 	run_explain(&fw->run, why);
 	/* As tee(1) says it. */
 	fw->status = STATUS_ERROR;

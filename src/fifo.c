@@ -312,17 +312,33 @@ fifo_probe_writer(const struct endpoint *ep)
 }
 
 void
-fifo_give_grace(const struct endpoint *ep)
+fifo_give_grace(const struct endpoint *const *ends, size_t n)
 {
-	enum fifo_peer peer = fifo_probe_writer(ep);
+	struct pollfd *slots = calloc(n, sizeof(*slots));
+	enum fifo_peer peer;
+	int parts = 0, ready;
+	size_t silent = 0;
 
-	if (peer != FIFO_WRITER && peer != FIFO_UNKNOWN)
-		return;
-	/* In parts, so that on a busy machine it gets its turns, too. */
-	for (int i = 0; i < WRITER_GRACE_PARTS; i++)
-		if (endpoint_ready(ep, POLLIN,
-		    WRITER_GRACE_MS / WRITER_GRACE_PARTS) != 0)
-			break;
+	for (size_t i = 0; slots != NULL && i < n; i++) {
+		peer = fifo_probe_writer(ends[i]);
+		if (peer == FIFO_WRITER || peer == FIFO_UNKNOWN)
+			slots[silent++] = (struct pollfd){
+				.fd = ends[i]->fd, .events = POLLIN
+			};
+	}
+	/* In parts, so that on a busy machine they get their turns, too. */
+	for (size_t left = silent; left > 0 && parts < WRITER_GRACE_PARTS;) {
+		ready = poll(slots, silent,
+		    WRITER_GRACE_MS / WRITER_GRACE_PARTS);
+		if (ready <= 0)
+			parts++;
+		for (size_t i = 0; ready > 0 && i < silent; i++)
+			if (slots[i].fd != -1 && slots[i].revents != 0) {
+				slots[i].fd = -1;
+				left--;
+			}
+	}
+	free(slots);
 }
 
 bool

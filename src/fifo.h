@@ -89,10 +89,10 @@ enum fifo_peer {
 enum fifo_peer	 fifo_probe_writer(const struct endpoint *);
 
 /*
- * For -n, before the first read: a writer that has written nothing yet gets
- * 50 ms, since it may have been blocked in open(2) until now.
+ * For -n, before the first read: writers that have written nothing yet get
+ * 50 ms, since they may have been blocked in open(2) until now.
  */
-void	 fifo_give_grace(const struct endpoint *);
+void	 fifo_give_grace(const struct endpoint *const *, size_t n);
 
 /*
  * Open again, with the flags of open(2), the FIFO that fd stands for, which

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/param.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -168,6 +169,7 @@ begin(struct flow *flow)
 	flow->waiting_since = now;
 	flow->look_at = now + LIMIT_LOOK_NS;
 	flow->source_start = flow->bytes_in;
+	flow->source_lost = false;
 }
 
 int
@@ -472,6 +474,9 @@ at_eof(const struct endpoint *ep)
 	if (ep->kind == ENDPOINT_FILE)
 		return fstat(ep->fd, &st) == 0 && S_ISREG(st.st_mode) &&
 		    lseek(ep->fd, 0, SEEK_CUR) >= st.st_size;
+	if (ep->kind == ENDPOINT_SOCKET)
+		return recv(ep->fd, &(char){ 0 }, 1,
+		    MSG_PEEK | MSG_DONTWAIT) == 0;
 	return ep->kind == ENDPOINT_PIPE &&
 	    ioctl(ep->fd, FIONREAD, &unread) == 0 && unread == 0 &&
 	    endpoint_ready(ep, POLLIN, 0) == POLLHUP;
@@ -655,15 +660,25 @@ sink_left(struct flow *flow, struct outcome *outcome)
 int
 flow_source_failed(struct flow *flow, struct outcome *outcome)
 {
-	if (flow->source_failed != NULL)
+	if (flow->source_failed != NULL) {
 		flow->source_failed(flow, outcome);
-	else if (flow_held(flow) > 0)	/* delivered before it is told */
+		flow->source_lost = true;
+	} else if (flow_held(flow) > 0)	/* delivered before it is told */
 		flow->late = *outcome;
 	else
 		return -1;
 	outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
 	source_at_end(flow, "given up");
 	flow_wake(flow);
+	return 0;
+}
+
+int
+flow_give_up_sink(struct flow *flow, struct outcome *outcome)
+{
+	if (lose_sink(flow, true, outcome) == FLOW_FAILED)
+		return -1;
+	flow_finish(flow);
 	return 0;
 }
 
@@ -949,6 +964,8 @@ settle(struct flow *flow, struct outcome *outcome)
 {
 	int fd, state = DRAIN_SAME;
 
+	if (flow->bytes_out == 0)	/* nothing of ours is in it */
+		return over(flow, FLOW_CLOSED);
 	if (!flow->drains) {
 		flow->drains = true;
 		fd = fifo_watch(flow->watch_fd, &flow->sink, FIFO_WATCH_DRAIN);

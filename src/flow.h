@@ -149,6 +149,7 @@ struct flow {
 	bool		 copied;	/* some bytes went through memory */
 	bool		 raised, raised_more;	/* the capacities */
 	bool		 runnable;	/* worth a step; flow_wake() sets it */
+	bool		 source_lost;	/* source_failed() was told of it */
 	bool		 source_hup;	/* poll(2) saw the last writer leave */
 	bool		 sink_gone;	/* poll(2) saw the last reader leave */
 	struct outcome	 late;		/* to fail so once all is delivered */
@@ -259,6 +260,12 @@ void	 flow_wake(struct flow *);
  */
 int	 flow_source_failed(struct flow *, struct outcome *);
 int	 flow_sink_failed(struct flow *, struct outcome *);
+
+/*
+ * The same for a sink whose next reader does not come: the flow is over, and
+ * closed, where the hook takes it.
+ */
+int	 flow_give_up_sink(struct flow *, struct outcome *);
 
 /* Whether a blocked flow waits for that side: room or input there. */
 bool	 flow_waits_for(const struct flow *, enum side);

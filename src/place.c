@@ -5,14 +5,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "compat.h"
+#include "deadline.h"
 #include "endpoint.h"
 #include "place.h"
 
@@ -60,8 +63,16 @@ open_path(int dir_fd, const char *name, int flags)
 static void
 private_name(char name[PLACE_ASIDE])
 {
-	snprintf(name, PLACE_ASIDE, ".ipctool.%08x%08x", arc4random(),
-	    arc4random());
+	uint64_t dice;
+
+	/*
+	 * Not arc4random(3), which ends the process when memory is short;
+	 * and any name will do, as long as others seldom guess it.
+	 */
+	if (getrandom(&dice, sizeof(dice), GRND_NONBLOCK) != sizeof(dice))
+		dice = (uint64_t)deadline_now() * 2654435761U ^
+		    (uint64_t)getpid();
+	snprintf(name, PLACE_ASIDE, ".ipctool.%016" PRIx64, dice);
 }
 
 static int

@@ -54,17 +54,19 @@ allow_records(struct flow *flow, const unsigned char *data, size_t n)
 	return done;
 }
 
-/* Where nothing can be seen before it is taken. */
+/*
+ * Where nothing can be seen before it is taken: it is not known yet whether
+ * a record begins at all.
+ */
 static enum move_result
-allow_one_byte(struct flow *flow, struct move *move)
+allow_one_byte(struct flow *flow)
 {
 	if (flow->transport->push == NULL) {
 		errno = EOPNOTSUPP;
 		return MOVE_REFUSED;	/* so that it copies */
 	}
-	(void)move;
 	flow->bytewise = true;
-	flow->cleared = begin_record(flow) ? 1 : 0;
+	flow->cleared = flow->in_record || flow->quota->records > 0 ? 1 : 0;
 	return MOVE_SOME;
 }
 
@@ -83,7 +85,7 @@ look_ahead(struct flow *flow, struct move *move)
 	if (errno == EINTR)
 		return MOVE_SOME;
 	if (errno == EOPNOTSUPP)
-		return allow_one_byte(flow, move);
+		return allow_one_byte(flow);
 	move->side = SIDE_SOURCE;
 	move->errnum = errno;
 	return errno == EAGAIN ? MOVE_BLOCKED : MOVE_FAILED;
@@ -114,9 +116,10 @@ quota_took(struct flow *flow, size_t n)
 		flow->quota->bytes -= n;
 	if (!flow->counts_records)
 		return;
-	flow->cleared -= n;
-	if (!flow->bytewise)
+	flow->cleared = flow->bytewise ? 0 : flow->cleared - n;
+	if (!flow->bytewise || n == 0)
 		return;
+	begin_record(flow);
 	count = buffer_last(flow->buffer, n, iov);
 	if (record_ends(iov, count, flow->delimiter))
 		flow->in_record = false;

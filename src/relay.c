@@ -114,8 +114,10 @@ fill_slots(const struct flow *flow, struct pollfd *slots)
 		return;
 	/* Of its source only the end matters while nobody reads. */
 	if (flow->awaits == FLOW_AWAITS_READER) {
-		if (flow->source.kind == ENDPOINT_PIPE && !flow->source_hup)
-			slots[SLOT_SOURCE].fd = flow->source.fd;
+		if (flow->source.kind != ENDPOINT_FILE && !flow->source_hup)
+			slots[SLOT_SOURCE] = (struct pollfd){
+				.fd = flow->source.fd, .events = POLLRDHUP
+			};
 		slots[SLOT_WATCH] = (struct pollfd){
 			.fd = flow->watch_fd, .events = POLLIN
 		};
@@ -149,7 +151,7 @@ read_slots(struct relay *relay, struct flow *flow, const struct pollfd *slots)
 	short sink = slots[SLOT_SINK].revents;
 
 	/* Came, wrote nothing or not, and left. */
-	if ((source & POLLHUP) != 0) {
+	if ((source & (POLLHUP | POLLRDHUP)) != 0) {
 		flow_peer_came(flow);
 		flow->source_hup = true;
 	}
@@ -310,6 +312,17 @@ lock_waiter(const struct relay *relay, bool *alone)
 	return waiter;
 }
 
+/* All of them try again. */
+static void
+wake_lock_waiters(const struct relay *relay)
+{
+	struct flow *flow;
+
+	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++)
+		if (!flow_is_over(flow) && flow->wait_side == SIDE_LOCK)
+			flow_wake(flow);
+}
+
 /* Nothing else is to be done: wait inside fcntl(2). */
 static int
 wait_for_lock(struct relay *relay, struct flow *flow, int64_t until)
@@ -321,6 +334,10 @@ wait_for_lock(struct relay *relay, struct flow *flow, int64_t until)
 	} else if (errno != EINTR)
 		return outcome_set(relay->outcome, OUTCOME_ERROR, SIDE_SINK,
 		    errno, flow->sink.name);
+	else if ((endpoint_ready(&flow->sink, 0, 0) & POLLERR) != 0) {
+		flow->sink_gone = true;
+		flow_wake(flow);
+	}
 	relay->now = deadline_now();
 	return 0;
 }
@@ -351,8 +368,6 @@ wait_for_events(struct relay *relay, int64_t until)
 		return outcome_set(relay->outcome, OUTCOME_ERROR, SIDE_NONE,
 		    errno, NULL);
 	relay->now = deadline_now();
-	if (waiter != NULL)
-		flow_wake(waiter);
 	for (size_t i = 0; n > 0 && i < relay->nflows; i++) {
 		flow = &relay->flows[i];
 		trace_slots(flow, relay->slots + i * SLOTS);
@@ -360,6 +375,8 @@ wait_for_events(struct relay *relay, int64_t until)
 		    read_slots(relay, flow, relay->slots + i * SLOTS) == -1)
 			return -1;
 	}
+	if (waiter != NULL)
+		wake_lock_waiters(relay);
 	return n > 0 ? chore_run(chores, others, relay->now, relay->outcome) :
 	    0;
 }
@@ -479,7 +496,9 @@ wake_for_others(struct relay *relay)
 		if (flow->turn != NULL && flow->wait_side == SIDE_OTHERS &&
 		    flow->turn->owner == NULL)
 			flow_wake(flow);
-		if (flow->state != FLOW_DRAINING && quota_is_used(flow))
+		/* What it holds goes first, when its sink takes it. */
+		if (flow->state != FLOW_DRAINING && quota_is_used(flow) &&
+		    (flow_held(flow) == 0 || flow->wait_side == SIDE_SOURCE))
 			flow_wake(flow);
 	}
 }

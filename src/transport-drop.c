@@ -144,7 +144,7 @@ push(struct flow *flow, size_t max, struct move *move)
 	size_t length = framing_record(flow);
 
 	(void)max;			/* a record at a time */
-	if (flow->atomic && length > PIPE_BUF) {
+	if (flow->atomic && !flow->lock && length > PIPE_BUF) {
 		move->side = SIDE_SINK;
 		move->errnum = EMSGSIZE;
 		return MOVE_FAILED;

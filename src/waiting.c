@@ -17,9 +17,11 @@
 static int
 give_up(struct flow *flow, enum outcome_why why, struct outcome *outcome)
 {
-	if (flow_awaits(flow) == FLOW_AWAITS_READER)
-		return outcome_set(outcome, why, SIDE_SINK, 0,
-		    flow->sink.name);
+	if (flow_awaits(flow) == FLOW_AWAITS_READER) {
+		outcome->bytes = flow->bytes_out;
+		outcome_set(outcome, why, SIDE_SINK, 0, flow->sink.name);
+		return flow_give_up_sink(flow, outcome);
+	}
 	outcome_set(outcome, why, SIDE_SOURCE, 0, flow->source.name);
 	return flow_source_failed(flow, outcome);
 }
@@ -149,9 +151,11 @@ waiting_check(struct flow *flow, const struct limits *limits, int64_t now,
 	if (awaits != FLOW_AWAITS_DRAIN)
 		by = deadline_after(flow->waiting_since, limits->open_timeout);
 	interval = look_interval(flow, limits, now);
-	flow->look_at = deadline_min(flow->look_at, now + interval);
+	/* All flows at the same time: one wake-up for all. */
+	flow->look_at = deadline_min(flow->look_at,
+	    (now / interval + 1) * interval);
 	if (now >= flow->look_at || now >= by) {
-		flow->look_at = now + interval;
+		flow->look_at = (now / interval + 1) * interval;
 		if (look(flow, outcome) == -1)
 			return -1;
 		if (flow->runnable || flow_awaits(flow) != awaits)
