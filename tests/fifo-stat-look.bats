@@ -166,7 +166,7 @@ look_in_all_ways() {
 	mkfifo q
 	hold rw q
 	# shellcheck disable=SC2016
-	background bash -c 'while :; do (:; :) & (exec 3<q; :) & wait; done'
+	background bash -c 'while :; do (:; :) & (exec 3<>q; :) & wait; done'
 	local i
 	for i in 1 2 3 4 5 6 7 8 9 10; do
 		run -0 --separate-stderr ipctool fifo-stat -J q
