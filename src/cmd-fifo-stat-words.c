@@ -354,6 +354,7 @@ say_state(FILE *f, const struct pipe_look *look,
 char *
 stat_verdict(const struct pipe_look *look, const struct pipe_info *pipe)
 {
+	enum pipe_state state = pipeinfo_state(look, pipe);
 	char *text = NULL;
 	size_t size;
 	FILE *f;
@@ -361,7 +362,10 @@ stat_verdict(const struct pipe_look *look, const struct pipe_info *pipe)
 	f = open_memstream(&text, &size);
 	if (f == NULL)
 		return NULL;
-	say_state(f, look, pipe, pipeinfo_state(look, pipe));
+	say_state(f, look, pipe, state);
+	if (pipe->unlinked && state != PIPE_STATE_OPENING_READ &&
+	    state != PIPE_STATE_OPENING_WRITE)
+		fputs("; its name is gone", f);
 	if (fclose(f) != 0) {
 		free(text);
 		return NULL;

@@ -238,6 +238,8 @@ fill() {
 	rm q
 	run -0 --separate-stderr ipctool fifo-stat -rno UNLINKED,STATE "$PID"
 	[[ $'\n'$output$'\n' == *$'\n1 held\n'* ]]
+	run -0 --separate-stderr ipctool fifo-stat "$PID"
+	matches "/q: empty; hold .*; its name is gone"
 }
 
 @test "a reader that waits in open of a FIFO whose name is gone waits for ever" {
