@@ -274,7 +274,7 @@ ipctool fifo-read: q: no writer within 0.2s"
 
 @test "--create removes only its own: what has the name by now stays" {
 	reader -C -l 1 q
-	wait_until test -p q
+	wait_until holds "$READER" q
 	mv q away
 	echo precious > q
 	put hello away
@@ -282,7 +282,7 @@ ipctool fifo-read: q: no writer within 0.2s"
 	[[ $(< q) == precious && -p away ]]
 	rm q away
 	reader -C -F -l 1 q
-	wait_until test -p q
+	wait_until holds "$READER" q
 	rm q
 	mkfifo q
 	put hello q
