@@ -291,6 +291,18 @@ ipctool fifo-read: q: no writer within 0.2s"
 	[[ -p q ]]
 }
 
+@test "--create: what is there is read, also where nothing may be made" {
+	((EUID != 0)) || skip "root may write everywhere"
+	mkdir dir
+	mkfifo dir/q
+	echo x > dir/file
+	chmod 555 dir
+	run -3 ipctool fifo-read -C -n dir/q
+	run -6 ipctool fifo-read -C -n dir/file
+	run -1 ipctool fifo-read -C -n dir/missing
+	chmod 755 dir
+}
+
 @test "--create says what it cannot make" {
 	run -1 --separate-stderr ipctool fifo-read -C none/q
 	stderr_is "ipctool fifo-read: none/q: No such file or directory"
