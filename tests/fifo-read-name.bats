@@ -274,7 +274,7 @@ ipctool fifo-read: q: no writer within 0.2s"
 
 @test "--create removes only its own: what has the name by now stays" {
 	reader -C -l 1 q
-	wait_until test -p q
+	wait_until holds "$READER" q
 	mv q away
 	echo precious > q
 	put hello away
@@ -282,13 +282,25 @@ ipctool fifo-read: q: no writer within 0.2s"
 	[[ $(< q) == precious && -p away ]]
 	rm q away
 	reader -C -F -l 1 q
-	wait_until test -p q
+	wait_until holds "$READER" q
 	rm q
 	mkfifo q
 	put hello q
 	ends_with 0 "$READER"
 	has_line hello
 	[[ -p q ]]
+}
+
+@test "--create: what is there is read, also where nothing may be made" {
+	((EUID != 0)) || skip "root may write everywhere"
+	mkdir dir
+	mkfifo dir/q
+	echo x > dir/file
+	chmod 555 dir
+	run -3 ipctool fifo-read -C -n dir/q
+	run -6 ipctool fifo-read -C -n dir/file
+	run -1 ipctool fifo-read -C -n dir/missing
+	chmod 755 dir
 }
 
 @test "--create says what it cannot make" {

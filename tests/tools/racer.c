@@ -408,7 +408,7 @@ main(int argc, char **argv)
 		statuses[run_command(argv + optind + 1)]++;
 	atomic_store(&shared->stop, true);
 	waitpid(swapper, NULL, 0);
-	kept = expendable ? statuses[1] : 0;
+	kept = expendable || fifos ? statuses[1] : 0;
 	check_all(argv[optind], privately, watch_fd);
 	for (int i = 0; i < 256; i++)
 		if (statuses[i] != 0)

@@ -36,7 +36,8 @@ enum {
 	DIRECT = 1 << 12,	/* the data does not come by here */
 	SHIM_ONLY = 1 << 13,	/* would take too long for each call */
 	PAUSES = 1 << 14,	/* a long wait at both ends */
-	HAMMERS = 1 << 15	/* hundreds of writers, each with a message */
+	HAMMERS = 1 << 15,	/* hundreds of writers, each with a message */
+	CONFIRMS = 1 << 16	/* succeeds only if it can see all was read */
 };
 
 struct scenario {
@@ -157,6 +158,25 @@ static const struct scenario scenarios[] = {
 	{ "write-message-now", "fifo-write -n -m one -m two dst",
 	    END_NOTHING, END_FIFO, .flags = MESSAGES | NONBLOCK,
 	    .text = "one\ntwo\n" },
+	{ "write-atomic", "fifo-write -A dst",
+	    END_PIPE, END_FIFO, .flags = 0 },
+	{ "write-atomic-file", "fifo-write -A dst",
+	    END_FILE, END_FIFO, .flags = NARROW },
+	{ "write-locked", "fifo-write --lock dst",
+	    END_FILE, END_FIFO, .flags = 0 },
+	{ "write-locked-late", "fifo-write --lock -A dst",
+	    END_PIPE, END_FIFO, .flags = LATE },
+	{ "write-on", "fifo-write -k -w1 -t5 dst",
+	    END_PIPE, END_FIFO, .flags = CONFIRMS | SPLICES },
+	{ "write-on-late", "fifo-write -k -w1 -t5 dst",
+	    END_FILE, END_FIFO, .flags = CONFIRMS | LATE | SPLICES },
+	{ "write-drained", "fifo-write -D dst",
+	    END_PIPE, END_FIFO, .flags = CONFIRMS | SPLICES },
+	{ "write-drained-narrow", "fifo-write -D dst",
+	    END_FILE, END_FIFO, .flags = CONFIRMS | NARROW | SPLICES },
+	{ "write-message-drained", "fifo-write -D -m one -m two dst",
+	    END_NOTHING, END_FIFO, .flags = CONFIRMS | MESSAGES | LATE,
+	    .text = "one\ntwo\n" },
 	/* fifo-read */
 	{ "read", "fifo-read src",
 	    END_FIFO, END_PIPE, .flags = SPLICES },
@@ -185,6 +205,17 @@ static const struct scenario scenarios[] = {
 	{ "read-on-and-on", "fifo-read -f -w2 -c 100000 src",
 	    END_FIFO, END_PIPE, .flags = HAMMERS | SHIM_ONLY,
 	    .limit = 100000 },
+	{ "read-lines", "fifo-read -l 100000 src",
+	    END_FIFO, END_PIPE, .flags = SPLICES },
+	{ "read-lines-late", "fifo-read -l 100000 src",
+	    END_FIFO, END_FILE, .flags = LATE | SPLICES },
+	{ "read-locked", "fifo-read --lock src",
+	    END_FIFO, END_PIPE, .flags = SPLICES },
+	{ "read-created", "fifo-read -C src",
+	    END_FIFO, END_PIPE, .flags = SPLICES },
+	{ "read-by-name", "fifo-read -F -t5 -c 80000 src",
+	    END_FIFO, END_PIPE, .flags = TWO_WRITERS | SPLICES,
+	    .limit = 80000 },
 	{ "read-standard-input", "fifo-read -",
 	    END_PIPE, END_PIPE, .flags = SPLICES },
 	/* fifo-create */
@@ -319,6 +350,10 @@ static const struct rule {
 	{ "timer_create", NULL, ANYTHING, NULL, 0, 0, EITHER },
 	/* A command that reads no more: its own status says if that is bad. */
 	{ NULL, "EPIPE", ANYTHING, NULL, CHILDREN, 0, WHATEVER },
+	/* A reader that leaves again and again: --keep waits for the next. */
+	{ NULL, "EPIPE", ANYTHING, NULL, CONFIRMS, 0, WHATEVER },
+	/* arc4random(3) of libbsd ends the process without a word. */
+	{ "mmap", NULL, TEXT, "(NULL, 1088,", 0, 0, WHATEVER },
 	/* Our own pipe to a child that was not made non-blocking. */
 	{ "read", "EAGAIN", ANYTHING, NULL, CHILDREN, 0, EITHER },
 	/* Standard output as a file of stdio(3), as everywhere. */
@@ -329,6 +364,8 @@ static const struct rule {
 	{ "splice", "ENOSYS", ANYTHING, NULL, 0, 0, SURVIVES },
 	{ "splice", "EPERM", ANYTHING, NULL, 0, 0, SURVIVES },
 	{ "tee", NULL, ANYTHING, NULL, 0, 0, SURVIVES },
+	/* Without it nobody knows whether all was read. */
+	{ "ioctl", NULL, ANYTHING, NULL, CONFIRMS, 0, EITHER },
 	{ "ioctl", NULL, ANYTHING, NULL, 0, 0, SURVIVES },
 	{ "inotify_init1", NULL, ANYTHING, NULL, 0, 0, SURVIVES },
 	{ "inotify_add_watch", NULL, ANYTHING, NULL, 0, 0, SURVIVES },
