@@ -316,6 +316,7 @@ open_several(struct pipe_relay *pr, size_t *n)
 			return -1;
 	}
 	endpoint_init_none(&pr->flows[0].sink, "outputs");
+	set_up_sink(pr, &pr->flows[0]);
 	if (flow_drop_sink(&pr->flows[0]) == -1)
 		return outcome_set(&pr->run.outcome, OUTCOME_ERROR, SIDE_SINK,
 		    errno, "/dev/null");
@@ -345,14 +346,13 @@ open_tap(struct pipe_relay *pr, struct flow *flow, const char *path)
 	struct outcome *outcome = &pr->run.outcome;
 
 	flow->sink_failed = tap_failed;
-	if (is_fifo(path)) {
-		flow->sink_absent = open_tap_again;
+	if (endpoint_fd_in_path(path) == -1) {
 		if (fifo_open_write(&flow->sink, path, &without_waiting,
-		    outcome) == 0 || outcome->why == OUTCOME_NO_PEER)
+		    outcome) == 0 || outcome->why == OUTCOME_NO_PEER) {
+			flow->sink_absent = open_tap_again;
 			return add_branch(pr, flow, true);
-		if (outcome->why != OUTCOME_NOT_FIFO)
-			return -1;
-		flow->sink_absent = NULL;
+		}
+		endpoint_init_none(&flow->sink, path);
 	}
 	if (path_open_output(&flow->sink, path, pr->opt.append,
 	    &without_waiting, outcome) == -1 ||
@@ -403,6 +403,7 @@ add_head(struct pipe_relay *pr, struct flow *head)
 	trunk->source_failed = NULL;
 	head->arg = trunk->arg;
 	trunk->feeder = head;
+	head->feeds = trunk;
 	pr->head = head;
 	return 0;
 }
