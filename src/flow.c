@@ -730,7 +730,7 @@ guess_side(struct flow *flow, enum side side)
 {
 	if (side != SIDE_NONE)
 		flow->wait_side = side;
-	else if (!flow->moved)
+	else if (!flow->moved || flow->wait_side == SIDE_OTHERS)
 		flow->wait_side = flow->wait_side == SIDE_SOURCE ?
 		    SIDE_SINK : SIDE_SOURCE;
 	flow->dry = flow->moved ? 0 : flow->dry + 1;

@@ -352,6 +352,9 @@ open_tap(struct pipe_relay *pr, struct flow *flow, const char *path)
 			flow->sink_absent = open_tap_again;
 			return add_branch(pr, flow, true);
 		}
+		if (outcome->why == OUTCOME_ERROR &&
+		    outcome->errnum != ENOENT)
+			return -1;
 		endpoint_init_none(&flow->sink, path);
 	}
 	if (path_open_output(&flow->sink, path, pr->opt.append,

@@ -178,7 +178,7 @@ static const struct scenario scenarios[] = {
 	{ "pipeline", "pipe-relay cat :: tee /dev/null",
 	    END_PIPE, END_PIPE, .flags = CHILDREN | DIRECT },
 	{ "pipeline-dumped", "pipe-relay --dump=log cat :: tee /dev/null",
-	    END_PIPE, END_PIPE, .flags = CHILDREN },
+	    END_PIPE, END_PIPE, .flags = CHILDREN | DIRECT },
 	{ "pipeline-memory", "pipe-relay -m64K cat :: tee /dev/null",
 	    END_PIPE, END_PIPE, .flags = CHILDREN },
 	/* fifo-write */
