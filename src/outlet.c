@@ -201,13 +201,13 @@ open_output(struct pipe_relay *pr, struct endpoint *sink, const char *path,
 }
 
 static void
-set_up_sink(const struct pipe_relay *pr, struct flow *flow)
+set_up_sink(struct pipe_relay *pr, struct flow *flow)
 {
 	flow->no_splice = pr->opt.no_splice;
 	flow->keep_capacity = pr->opt.keep_capacity ||
 	    pr->run.limits.nonblock || pr->opt.capacity != CAPACITY_AUTO;
 	flow->sink_now = pr->run.limits.nonblock && flow->sink.fifo;
-	flow->arg = (void *)(uintptr_t)pr;
+	flow->arg = pr;
 	outlet_set_capacity(pr, &flow->sink);
 }
 
@@ -236,10 +236,11 @@ static int
 open_fifos(struct pipe_relay *pr, size_t first)
 {
 	const struct pipe_relay_options *opt = &pr->opt;
-	struct fifo_sink *fifos = calloc(opt->noutputs, sizeof(*fifos));
+	struct fifo_sink *fifos;
 	size_t n = 0;
 	int result;
 
+	fifos = reallocarray(NULL, opt->noutputs, sizeof(*fifos));
 	if (fifos == NULL)
 		return outcome_set(&pr->run.outcome, OUTCOME_ERROR, SIDE_NONE,
 		    errno, NULL);
