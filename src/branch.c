@@ -36,9 +36,17 @@ branch_open(struct branch *branch, int *read_end)
 void
 branch_close(struct branch *branch)
 {
-	if (branch->fd != -1)
-		close(branch->fd);
+	struct flow *reader = branch->reader;
+
+	if (branch->fd == -1)
+		return;
+	close(branch->fd);
 	branch->fd = -1;
+	if (reader == NULL)
+		return;
+	reader->fed_up = true;
+	reader->fed = branch->given;
+	flow_wake(reader);
 }
 
 size_t
@@ -113,7 +121,8 @@ tee_one(struct flow *flow, struct branch *branch, size_t max)
 	if (n > 0) {
 		branch->ahead = (size_t)n;
 		branch->given += (size_t)n;
-	} else if (n == -1 && errno == EPIPE) {
+	} else if (n == -1 && errno == EPIPE &&
+	    flow_is_over(branch->reader)) {
 		branch_close(branch);
 		n = (ssize_t)max;
 	}
@@ -173,7 +182,7 @@ write_one(struct branch *branch, const struct iovec *iov, int count, size_t n)
 		n -= part.iov_len;
 		if (write_all(branch->fd, part) == 0)
 			continue;
-		if (errno != EPIPE)
+		if (errno != EPIPE || !flow_is_over(branch->reader))
 			return -1;
 		branch_close(branch);
 		return 0;

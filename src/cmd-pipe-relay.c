@@ -46,7 +46,8 @@ static const struct option_spec options[] = {
 	{ KEY_NO_SPLICE, "no-splice", NULL, "copy through memory" },
 	{ KEY_PIPE_SIZE, "pipe-size", "SIZE|max|keep",
 	    "capacity of the pipes at both ends" },
-	{ KEY_SEPARATOR, "separator", "STR", "between commands, instead of ::" },
+	{ KEY_SEPARATOR, "separator", "STR",
+	    "between commands, instead of ::" },
 	{ 0 },
 };
 

@@ -117,16 +117,15 @@ size_t
 dump_line(char line[DUMP_LINE], const char *mark, uint64_t offset,
     const unsigned char *data, size_t n)
 {
-	size_t length = strlen(mark);
 	char *at = line, *text;
 
-	memcpy(at, mark, length);
-	at += length;
+	while (*mark != '\0')
+		*at++ = *mark++;
 	*at++ = ' ';
 	at = put_offset(at, offset);
 	*at++ = ' ';
 	/* The text stands behind 16 bytes, however many there are. */
-	text = at + 3 * DUMP_ROW + 1 + 2;
+	text = at + (size_t)3 * DUMP_ROW + 1 + 2;
 	memset(at, ' ', (size_t)(text - at));
 	*text++ = '|';
 	for (size_t i = 0; i < n; i++) {

@@ -2,7 +2,7 @@
  * dump - traffic made readable: time, direction, offset, hex and text.
  *
  *	> 0.000412s 14 bytes
- *	> 00000000  48 65 6c 6c 6f 2c 20 77  6f 72 6c 64 21 0a        |Hello, ...|
+ *	> 00000000  48 65 6c 6c 6f 2c 20 77  6f 72 6c 64 21 0a  |Hello, w...|
  *
  * A line with the time since the start of the run for what came at a time,
  * then 16 bytes a line, each with its offset in that direction.  Safe for a

@@ -235,8 +235,11 @@ flow_add_branch(struct flow *flow, struct flow *reader, bool tap)
 int
 flow_drop_sink(struct flow *flow)
 {
-	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int fd;
 
+	do {
+		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	} while (fd == -1 && errno == EINTR);
 	if (fd == -1)
 		return -1;
 	endpoint_finish(&flow->sink);
@@ -457,6 +460,8 @@ over(struct flow *flow, enum flow_state state)
 	flow->ended_at = deadline_now();
 	flow_set_state(flow, state);
 	wake_trunk(flow);
+	if (flow->feeds != NULL)
+		flow_wake(flow->feeds);
 	return FLOW_ENDED;
 }
 
@@ -699,11 +704,23 @@ source_is_dry(struct flow *flow, enum outcome_why why, struct outcome *outcome)
 	return source_failed(flow, outcome);
 }
 
+/*
+ * Whether somebody reads the sink who can leave; the reader of a pipe of our
+ * own is a flow, and /dev/null has none.
+ */
+static bool
+has_peer(const struct flow *flow)
+{
+	return !flow->sink_dropped &&
+	    (flow->feeds == NULL || flow_is_over(flow->feeds));
+}
+
 static enum flow_step
 move_failed(struct flow *flow, const struct move *move,
     struct outcome *outcome)
 {
-	if (move->side == SIDE_SINK && is_hang_up(move->errnum)) {
+	if (move->side == SIDE_SINK && is_hang_up(move->errnum) &&
+	    has_peer(flow)) {
 		/* Nobody reads, but nothing was left to be read either. */
 		if (flow->state == FLOW_OPEN && flow_held(flow) == 0 &&
 		    at_eof(&flow->source))
@@ -728,7 +745,7 @@ guess_side(struct flow *flow, enum side side)
 {
 	if (side != SIDE_NONE)
 		flow->wait_side = side;
-	else if (!flow->moved)
+	else if (!flow->moved || flow->wait_side == SIDE_OTHERS)
 		flow->wait_side = flow->wait_side == SIDE_SOURCE ?
 		    SIDE_SINK : SIDE_SOURCE;
 	flow->dry = flow->moved ? 0 : flow->dry + 1;
@@ -814,12 +831,28 @@ sink_is_gone(struct flow *flow, struct outcome *outcome)
 	return sink_left(flow, outcome);
 }
 
+/*
+ * Whether we have taken all that another flow of ours will ever have given
+ * us: no need to ask the kernel.
+ */
+static bool
+has_all(const struct flow *flow)
+{
+	if (flow->trunk != NULL)
+		return flow->fed_up && flow->bytes_in == flow->fed;
+	return flow->feeder != NULL && flow_is_over(flow->feeder) &&
+	    flow->bytes_in == flow->feeder->bytes_out;
+}
+
 /* What poll(2) saw may have ended it.  FLOW_BLOCKED if not. */
 static enum flow_step
 ended_meanwhile(struct flow *flow, struct outcome *outcome)
 {
 	if (flow->sink_gone)
 		return sink_is_gone(flow, outcome);
+	if (flow->state == FLOW_OPEN && flow_held(flow) == 0 &&
+	    has_all(flow))
+		return source_at_end(flow, "end of file");
 	/* splice(2) into a full pipe does not tell the end of the source. */
 	if (flow->source_hup && flow->state == FLOW_OPEN &&
 	    flow_held(flow) == 0 && at_eof(&flow->source))

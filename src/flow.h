@@ -129,8 +129,10 @@ struct flow {
 	struct branch	*branches;	/* flow_add_branch(); owned */
 	size_t		 nbranches;
 	struct flow	*trunk;		/* whose branch our source is */
-	struct flow	*feeder;	/* whose sink is our source; for
-					   counters only */
+	struct flow	*feeder, *feeds; /* whose sink is our source, and
+					    the other way round */
+	bool		 fed_up;	/* the trunk has closed our branch */
+	uint64_t	 fed;		/* all that it gave us then */
 	bool		 tap;		/* the run does not wait for it */
 	bool		 sink_dropped;	/* bytes go to the branches only */
 	uint64_t	 skipped;	/* bytes that we missed, as a tap */

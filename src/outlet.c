@@ -201,13 +201,13 @@ open_output(struct pipe_relay *pr, struct endpoint *sink, const char *path,
 }
 
 static void
-set_up_sink(const struct pipe_relay *pr, struct flow *flow)
+set_up_sink(struct pipe_relay *pr, struct flow *flow)
 {
 	flow->no_splice = pr->opt.no_splice;
 	flow->keep_capacity = pr->opt.keep_capacity ||
 	    pr->run.limits.nonblock || pr->opt.capacity != CAPACITY_AUTO;
 	flow->sink_now = pr->run.limits.nonblock && flow->sink.fifo;
-	flow->arg = (void *)(uintptr_t)pr;
+	flow->arg = pr;
 	outlet_set_capacity(pr, &flow->sink);
 }
 
@@ -236,10 +236,11 @@ static int
 open_fifos(struct pipe_relay *pr, size_t first)
 {
 	const struct pipe_relay_options *opt = &pr->opt;
-	struct fifo_sink *fifos = calloc(opt->noutputs, sizeof(*fifos));
+	struct fifo_sink *fifos;
 	size_t n = 0;
 	int result;
 
+	fifos = reallocarray(NULL, opt->noutputs, sizeof(*fifos));
 	if (fifos == NULL)
 		return outcome_set(&pr->run.outcome, OUTCOME_ERROR, SIDE_NONE,
 		    errno, NULL);
@@ -316,6 +317,7 @@ open_several(struct pipe_relay *pr, size_t *n)
 			return -1;
 	}
 	endpoint_init_none(&pr->flows[0].sink, "outputs");
+	set_up_sink(pr, &pr->flows[0]);
 	if (flow_drop_sink(&pr->flows[0]) == -1)
 		return outcome_set(&pr->run.outcome, OUTCOME_ERROR, SIDE_SINK,
 		    errno, "/dev/null");
@@ -345,14 +347,16 @@ open_tap(struct pipe_relay *pr, struct flow *flow, const char *path)
 	struct outcome *outcome = &pr->run.outcome;
 
 	flow->sink_failed = tap_failed;
-	if (is_fifo(path)) {
-		flow->sink_absent = open_tap_again;
+	if (endpoint_fd_in_path(path) == -1) {
 		if (fifo_open_write(&flow->sink, path, &without_waiting,
-		    outcome) == 0 || outcome->why == OUTCOME_NO_PEER)
+		    outcome) == 0 || outcome->why == OUTCOME_NO_PEER) {
+			flow->sink_absent = open_tap_again;
 			return add_branch(pr, flow, true);
-		if (outcome->why != OUTCOME_NOT_FIFO)
+		}
+		if (outcome->why == OUTCOME_ERROR &&
+		    outcome->errnum != ENOENT)
 			return -1;
-		flow->sink_absent = NULL;
+		endpoint_init_none(&flow->sink, path);
 	}
 	if (path_open_output(&flow->sink, path, pr->opt.append,
 	    &without_waiting, outcome) == -1 ||
@@ -403,6 +407,7 @@ add_head(struct pipe_relay *pr, struct flow *head)
 	trunk->source_failed = NULL;
 	head->arg = trunk->arg;
 	trunk->feeder = head;
+	head->feeds = trunk;
 	pr->head = head;
 	return 0;
 }

@@ -57,7 +57,7 @@ split(struct pipeline *p, char **argv)
 	starts = calloc(words + 1, sizeof(*starts));
 	p->stages = calloc(words + 1, sizeof(*p->stages));
 	p->joints = calloc(words + 1, sizeof(*p->joints));
-	p->shown = calloc(words + 1, sizeof(*p->shown));
+	p->shown = calloc(words + 1, sizeof(void *));
 	if (starts == NULL || p->stages == NULL || p->joints == NULL ||
 	    p->shown == NULL)
 		err(STATUS_ERROR, NULL);
@@ -113,7 +113,9 @@ static int
 take_end(struct pipeline *p, struct endpoint *end, int fd, int access,
     const struct child *stage)
 {
-	if (endpoint_init(end, fd, access, stage->argv[0]) == 0)
+	const char *name = stage->argv == NULL ? "?" : stage->argv[0];
+
+	if (endpoint_init(end, fd, access, name) == 0)
 		return 0;
 	outcome_set(&p->pr->run.outcome, OUTCOME_ERROR, SIDE_NONE, errno,
 	    "pipe");
@@ -135,7 +137,7 @@ join_by_flow(struct pipeline *p, struct flow *flow, size_t i)
 	struct child *left = &p->stages[i], *right = left + 1;
 	const struct pipe_relay_options *opt = &p->pr->opt;
 	struct joint *joint = &p->joints[i];
-	int from, to;
+	int from = -1, to = -1;
 
 	if (make_pipe(p, &from, &left->out) == -1 ||
 	    take_end(p, &flow->source, from, O_RDONLY, left) == -1 ||
@@ -148,7 +150,8 @@ join_by_flow(struct pipeline *p, struct flow *flow, size_t i)
 	flow->keep_capacity = opt->keep_capacity ||
 	    opt->capacity != CAPACITY_AUTO;
 	joint->pr = p->pr;
-	snprintf(joint->mark, sizeof(joint->mark), "%zu>", i + 1);
+	/* There cannot be more joints than an int counts. */
+	snprintf(joint->mark, sizeof(joint->mark), "%d>", (int)i + 1);
 	flow->arg = joint;
 	if (opt->dump)
 		flow->observe = show;
@@ -162,7 +165,7 @@ join_outlet(struct pipeline *p)
 {
 	struct pipe_relay *pr = p->pr;
 	struct child *last = &p->stages[p->nstages - 1];
-	int from;
+	int from = -1;
 
 	pr->head = &pr->flows[0];
 	pr->head->arg = pr;
@@ -255,7 +258,7 @@ pipefail(const struct pipeline *p)
 {
 	int status;
 
-	for (size_t i = p->nstages; i-- > 0; ) {
+	for (size_t i = p->nstages; i-- > 0;) {
 		status = p->stages[i].status;
 		if (status == STATUS_SIGNAL + SIGPIPE && has_enough(p))
 			continue;
@@ -328,28 +331,33 @@ run_stages(struct pipeline *p)
 int
 pipeline_run(struct pipe_relay *pr, char **argv)
 {
-	struct pipeline p = { .pr = pr };
-	size_t nflows;
-	int status = split(&p, argv);
+	struct pipeline *p = calloc(1, sizeof(*p));
+	size_t nflows = 1;		/* calloc(3) of nothing may be NULL */
+	int status;
 
+	if (p == NULL)
+		err(STATUS_ERROR, NULL);
+	p->pr = pr;
+	status = split(p, argv);
 	if (status != STATUS_OK)
 		goto out;
-	choose_flows(&p);
-	nflows = (p.outlet ? outlet_flows(&pr->opt) : 0) +
-	    (p.relayed ? p.nstages - 1 : 0);
-	pr->flows = calloc(nflows + 1, sizeof(*pr->flows));
+	choose_flows(p);
+	nflows += (p->outlet ? outlet_flows(&pr->opt) : 0) +
+	    (p->relayed ? p->nstages : 0);
+	pr->flows = calloc(nflows, sizeof(*pr->flows));
 	if (pr->flows == NULL)
 		err(STATUS_ERROR, NULL);
 	run_init(&pr->run, &pr->parsed, pr->flows, nflows);
-	pr->pipeline = &p;
+	pr->pipeline = p;
 	pr->run.limits.reap = reap;
-	status = run_stages(&p);
+	status = run_stages(p);
 	status = status_join(pr->status, status);
 	status = outlet_finish(pr, status);
 	run_stats(&pr->run, status);
 out:
-	free(p.stages);
-	free(p.joints);
-	free(p.shown);
+	free(p->stages);
+	free(p->joints);
+	free(p->shown);
+	free(p);
 	return status;
 }

@@ -203,9 +203,9 @@ put_spark(char *at, const struct progress_view *v, bool utf8, size_t width)
 			continue;
 		}
 		/* U+2581 to U+2588 */
-		memcpy(at, "\342\226", 2);
-		at[2] = (char)(0x81 + level);
-		at += 3;
+		*at++ = '\342';
+		*at++ = '\226';
+		*at++ = (char)(0x81 + level);
 	}
 	return at;
 }

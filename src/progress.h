@@ -1,7 +1,7 @@
 /*
  * progress - the meter: one line on a terminal that says how far it is.
  *
- *	1.21 GiB 0:12 105 MiB/s avg 98 MiB/s ▁▃▅▇█ [====>    ] 45% ETA 0:14
+ *	1.2 GiB 0:12 105 MiB/s avg 98 MiB/s _.-=# [===>    ] 45% ETA 0:14
  */
 #ifndef PROGRESS_H
 #define PROGRESS_H

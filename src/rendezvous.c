@@ -118,22 +118,45 @@ help(void *arg)
 	return NULL;
 }
 
-/* End a helper, whether it is done or not, and take what it has. */
+/* Take what a helper has; it is done. */
 static void
 collect(struct helper *helper)
 {
-	struct timespec pause = { .tv_nsec = INTERRUPT_NS };
-
-	if (!helper->started)
-		return;
-	atomic_store(&helper->stop, true);
-	while (!atomic_load(&helper->done)) {
-		signals_helper_interrupt(helper->thread);
-		nanosleep(&pause, NULL);
-	}
 	pthread_join(helper->thread, NULL);
 	helper->started = false;
 	helper->rendezvous->fd = helper->fd;
+}
+
+/* How many of them are still in open(2); they are interrupted. */
+static size_t
+interrupt_all(struct helper *helpers, size_t n)
+{
+	struct helper *helper;
+	size_t waiting = 0;
+
+	for (helper = helpers; helper < helpers + n; helper++) {
+		if (!helper->started)
+			continue;
+		atomic_store(&helper->stop, true);
+		if (atomic_load(&helper->done))
+			continue;
+		signals_helper_interrupt(helper->thread);
+		waiting++;
+	}
+	return waiting;
+}
+
+/* End the helpers, whether they are done or not, and take what they have. */
+static void
+collect_all(struct helper *helpers, size_t n)
+{
+	struct timespec pause = { .tv_nsec = INTERRUPT_NS };
+
+	while (interrupt_all(helpers, n) > 0)
+		nanosleep(&pause, NULL);
+	for (size_t i = 0; i < n; i++)
+		if (helpers[i].started)
+			collect(&helpers[i]);
 }
 
 static int
@@ -218,8 +241,7 @@ wait_for_several(struct rendezvous *all, size_t n, const struct limits *limits,
 	result = errnum != 0 ? failed(all, errnum, outcome) :
 	    wait_for_helpers(helpers, all, n, tell[0], limits, open_by,
 	    outcome);
-	for (size_t i = 0; i < n; i++)
-		collect(&helpers[i]);
+	collect_all(helpers, n);
 	close(tell[0]);
 	close(tell[1]);
 	free(helpers);

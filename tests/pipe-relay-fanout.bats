@@ -176,6 +176,7 @@ relay_to() {
 		    > /dev/null
 		local lives=$PID
 		if ((i % 2)); then
+			# shellcheck disable=SC2002 # it has to be a pipe
 			cat data | limited "$IPCTOOL" pipe-relay -p -o file \
 			    -o dies -o lives
 		else
@@ -206,12 +207,12 @@ both_do() {
 		case $program in
 		tee)
 			limited env --default-signal=PIPE tee ${mode:+"$mode"} \
-			    file 2>err >&"$2" < data || status=$?
+			    file 2> err 1>&"$2" < data || status=$?
 			;;
 		ours)
 			limited env --default-signal=PIPE "$IPCTOOL" \
 			    pipe-relay ${mode:+"$mode"} -o - -o file \
-			    2>err >&"$2" < data || status=$?
+			    2> err 1>&"$2" < data || status=$?
 			;;
 		esac
 		{

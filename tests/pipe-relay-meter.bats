@@ -20,6 +20,7 @@ terminal() {
 	shift 2
 	TMUX_NAME=ipctool.$BATS_TEST_NUMBER.$$
 	printf -v script '%q ' "$@"
+	# shellcheck disable=SC2094 # that is another $script
 	cat > script <<-END
 		export LC_ALL=$locale PS1='prompt> '
 		$script
@@ -48,7 +49,6 @@ setup() {
 	common_setup
 	TMUX_NAME=none
 	need tmux
-	LIMIT=${METER_LIMIT:-20}
 }
 
 @test "80 columns in UTF-8: everything, and the side that is waited for" {
@@ -72,7 +72,8 @@ setup() {
 	exec {feed}> in
 	cat half >&"$feed"
 	wait_until shows '512 KiB 0:0[0-9] .* \[=+> +\] 50% ETA 0:[0-9]+ waits for input'
-	! LC_ALL=C grep -q '[^ -~]' <(screen)
+	screen > shown
+	run -1 grep -q '[^ -~]' shown
 	exec {feed}>&-
 	wait_until shows 'status 0'
 }
@@ -110,6 +111,7 @@ setup() {
 
 @test "it says when the output is waited for, and when a rate holds it back" {
 	mkfifo stuck
+	# shellcheck disable=SC2034
 	exec {stuck}<> stuck
 	terminal 80 C "$IPCTOOL" pipe-relay -P -i /dev/zero -o stuck -t 8
 	wait_until shows 'waits for output'

@@ -141,7 +141,6 @@ slowest_is() {
 		slowest_is "$stage"
 	done
 	# So much that the pipes are full
-	LIMIT=30
 	SLOW='while dd bs=64k count=1 iflag=fullblock 2>/dev/null |
 	    { IFS= read -r l && { echo "$l"; cat; }; }; do sleep 0.01; done'
 	seq 200000 > input
@@ -178,7 +177,8 @@ slowest_is() {
 }
 
 @test "--dump shows every joint, with its number" {
-	run -0 --separate-stderr ipctool pipe-relay -x echo hi :: tr a-z A-Z :: cat
+	run -0 --separate-stderr ipctool pipe-relay -x echo hi :: \
+	    tr a-z A-Z :: cat
 	is HI
 	stderr_matches "1> 00000000  68 69 0a .*\|hi\.\|"
 	stderr_matches "2> 00000000  48 49 0a .*\|HI\.\|"

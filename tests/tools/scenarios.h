@@ -37,7 +37,9 @@ enum {
 	SHIM_ONLY = 1 << 13,	/* would take too long for each call */
 	PAUSES = 1 << 14,	/* a long wait at both ends */
 	HAMMERS = 1 << 15,	/* hundreds of writers, each with a message */
-	CONFIRMS = 1 << 16	/* succeeds only if it can see all was read */
+	CONFIRMS = 1 << 16,	/* succeeds only if it can see all was read */
+	BRANCHES = 1 << 17,	/* a fan-out, or a tap */
+	COPIES = 1 << 18	/* the file copy gets everything, too */
 };
 
 struct scenario {
@@ -137,6 +139,49 @@ static const struct scenario scenarios[] = {
 	    END_PIPE, END_PIPE, .flags = SPLICES | WARNS | TALKS },
 	{ "json", "pipe-relay --stats=json",
 	    END_PIPE, END_PIPE, .flags = SPLICES | WARNS | TALKS },
+	{ "bytes", "pipe-relay -c50000",
+	    END_PIPE, END_PIPE, .limit = 50000 },
+	{ "memory", "pipe-relay -m64K",
+	    END_PIPE, END_PIPE, .flags = 0 },
+	{ "memory-to-narrow-pipe", "pipe-relay -m10000",
+	    END_PIPE, END_PIPE, .flags = NARROW },
+	{ "memory-socket-to-socket", "pipe-relay -m1M",
+	    END_SOCKET, END_SOCKET, .flags = 0 },
+	{ "rate", "pipe-relay -L4M",
+	    END_PIPE, END_PIPE, .flags = SPLICES },
+	{ "rate-with-memory", "pipe-relay -L4M -m64K",
+	    END_PIPE, END_PIPE, .flags = 0 },
+	{ "dump", "pipe-relay --dump=log",
+	    END_PIPE, END_PIPE, .flags = 0 },
+	/* several outputs, and taps */
+	{ "fan-out", "pipe-relay -o - -o copy",
+	    END_PIPE, END_PIPE, .flags = BRANCHES | COPIES },
+	{ "fan-out-copied", "pipe-relay --no-splice -o - -o copy",
+	    END_PIPE, END_PIPE, .flags = BRANCHES | COPIES },
+	{ "fan-out-of-file", "pipe-relay -o - -o copy",
+	    END_FILE, END_PIPE, .flags = BRANCHES | COPIES },
+	{ "fan-out-of-socket", "pipe-relay -o - -o copy",
+	    END_SOCKET, END_SOCKET, .flags = BRANCHES | COPIES },
+	{ "fan-out-narrow", "pipe-relay -o copy -o -",
+	    END_PIPE, END_PIPE, .flags = BRANCHES | COPIES | NARROW },
+	{ "fan-out-to-fifo", "pipe-relay -o copy -o dst",
+	    END_PIPE, END_FIFO, .flags = BRANCHES | COPIES },
+	{ "fan-out-to-fifo-late", "pipe-relay -o copy -o dst",
+	    END_PIPE, END_FIFO, .flags = BRANCHES | COPIES | LATE },
+	{ "fan-out-memory", "pipe-relay -m64K -o - -o copy",
+	    END_PIPE, END_PIPE, .flags = BRANCHES | COPIES },
+	{ "tap-file", "pipe-relay --tap=copy",
+	    END_PIPE, END_PIPE, .flags = BRANCHES | COPIES },
+	{ "tap-without-reader", "pipe-relay --tap=a",
+	    END_PIPE, END_PIPE, .flags = BRANCHES | EXISTS,
+	    .made = "a", .made_mode = 0600 },
+	/* pipelines */
+	{ "pipeline", "pipe-relay cat :: tee /dev/null",
+	    END_PIPE, END_PIPE, .flags = CHILDREN | DIRECT },
+	{ "pipeline-dumped", "pipe-relay --dump=log cat :: tee /dev/null",
+	    END_PIPE, END_PIPE, .flags = CHILDREN | DIRECT },
+	{ "pipeline-memory", "pipe-relay -m64K cat :: tee /dev/null",
+	    END_PIPE, END_PIPE, .flags = CHILDREN },
 	/* fifo-write */
 	{ "write", "fifo-write dst",
 	    END_PIPE, END_FIFO, .flags = SPLICES },
@@ -369,6 +414,7 @@ static const struct rule {
 	{ "ioctl", NULL, ANYTHING, NULL, 0, 0, SURVIVES },
 	{ "inotify_init1", NULL, ANYTHING, NULL, 0, 0, SURVIVES },
 	{ "inotify_add_watch", NULL, ANYTHING, NULL, 0, 0, SURVIVES },
+	{ "pipe2", NULL, ANYTHING, NULL, BRANCHES, 0, EITHER },
 	{ "pipe2", NULL, ANYTHING, NULL, 0, CHILDREN, SURVIVES },
 	{ "pipe2", NULL, ANYTHING, NULL, CHILDREN, 0, FAILS },
 	/* Capacity is speed. */

@@ -978,7 +978,7 @@ memory_waits_for_both_sides_at_a_time(void **state)
 
 /* What a transport would do whose source breaks: a directory does. */
 static void
-a_source_that_fails_is_told_when_all_before_it_is_delivered(void **state)
+a_source_that_fails_is_told_when_what_it_gave_is_there(void **state)
 {
 	struct fixture f;
 	int dir = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -1057,7 +1057,10 @@ an_observer_sees_each_byte_once_and_in_order(void **state)
 static void
 check_rate(bool copy, size_t memory)
 {
-	enum { SIZE = 60000, RATE = 200000 };
+	enum {
+		SIZE = 60000,
+		RATE = 200000
+	};
 	static const char data[SIZE];
 	const struct limits limits = {
 		.deadline = DEADLINE_NEVER, .idle_timeout = 15 * NS_PER_MS
@@ -1193,7 +1196,7 @@ main(void)
 		    memory_takes_what_the_sink_does_not_until_it_is_full),
 		cmocka_unit_test(memory_waits_for_both_sides_at_a_time),
 		cmocka_unit_test(
-		    a_source_that_fails_is_told_when_all_before_it_is_delivered),
+		    a_source_that_fails_is_told_when_what_it_gave_is_there),
 		cmocka_unit_test(an_observer_sees_each_byte_once_and_in_order),
 		cmocka_unit_test(
 		    a_limiter_holds_a_flow_back_and_that_is_not_idleness),

@@ -126,7 +126,8 @@ it_wakes_at_most_forty_times_a_second(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
 		limiter_init(&l, rates[i], 0);
 		wakes = 0;
-		for (now = 0; now < 10 * NS_PER_SEC; now = limiter_ready_at(&l)) {
+		for (now = 0; now < 10 * NS_PER_SEC;
+		    now = limiter_ready_at(&l)) {
 			limiter_take(&l, limiter_allows(&l, now));
 			wakes++;
 		}
@@ -142,7 +143,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    it_is_right_within_two_percent_over_ten_seconds),
-		cmocka_unit_test(no_more_than_a_tenth_of_a_second_comes_at_once),
+		cmocka_unit_test(
+		    no_more_than_a_tenth_of_a_second_comes_at_once),
 		cmocka_unit_test(the_rate_holds_in_every_second),
 		cmocka_unit_test(it_wakes_at_most_forty_times_a_second),
 	};
