@@ -29,7 +29,7 @@ struct kin {
  */
 void	 kin_adopt(void);
 
-/* Whether that was done: then there are children to reap that we do not know. */
+/* Whether that was done: there may be children to reap that we do not know. */
 bool	 kin_adopts(void);
 
 /*
