@@ -10,12 +10,11 @@
 
 #include "child.h"
 
-#define KIN_NAME	64	/* room for comm, see proc(5) */
+#define KIN_NAME	64	/* comm, see procfs.h */
 
 struct kin {
 	pid_t		 pid;
 	pid_t		 parent;
-	pid_t		 session;
 	bool		 ended;		/* a zombie */
 	bool		 related;	/* to our children */
 	char		 name[KIN_NAME];
