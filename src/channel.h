@@ -75,7 +75,7 @@ struct channel {
 	struct run	 run;
 	struct chore	*deadlock;	/* deadlock.h; NULL: none */
 	struct chore	 kin_chore;	/* names who keeps a pipe */
-	struct chore	 silence;	/* after both directions: see wait_all() */
+	struct chore	 silence;	/* after both: see wait_all() */
 	/* The commands run already, and are not waited for. */
 	bool		 keep_commands;
 	/* A direction is over, if that concerns anybody else. */

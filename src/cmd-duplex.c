@@ -409,10 +409,9 @@ run_kind(struct channel *channel, const struct duplex_options *opt,
 
 static int
 run_all(struct channel *channel, const struct duplex_options *opt,
-    bool relayed)
+    struct deadlock *deadlock, bool relayed)
 {
 	const char *dump_name = NULL;
-	struct deadlock deadlock;
 	int status;
 
 	if (opt->dump) {
@@ -422,9 +421,9 @@ run_all(struct channel *channel, const struct duplex_options *opt,
 			    channel->nchildren > 0 ? STATUS_FAILED : status;
 	}
 	if (opt->deadlock != 0) {
-		deadlock_watch(&deadlock, channel, opt->deadlock,
+		deadlock_watch(deadlock, channel, opt->deadlock,
 		    opt->deadlock_text);
-		channel->deadlock = &deadlock.chore;
+		channel->deadlock = &deadlock->chore;
 	}
 	status = run_kind(channel, opt, relayed);
 	return close_dump(channel, dump_name, status);
@@ -459,6 +458,7 @@ run(const struct command *command, int argc, char **argv)
 		.channel.delimiter = '\n',
 	};
 	struct channel channel = { .opt = &opt.channel };
+	struct deadlock deadlock;
 	struct options parsed;
 	bool relayed;
 	int status;
@@ -472,7 +472,7 @@ run(const struct command *command, int argc, char **argv)
 	relayed = needs_relay(&opt, &parsed.common);
 	run_init(&channel.run, &parsed, channel.flows, relayed ? SIDES : 0);
 	channel.run.limits.half_close = opt.half_close;
-	status = run_all(&channel, &opt, relayed);
+	status = run_all(&channel, &opt, &deadlock, relayed);
 	run_stats(&channel.run, status);
 	for (int i = 0; i < SIDES; i++)
 		free(channel.names[i]);

@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "deadlock.h"
 #include "deadline.h"
+#include "deadlock.h"
 #include "pipeinfo.h"
 #include "trace.h"
 

@@ -79,7 +79,7 @@ struct flow {
 	bool		 counts_records; /* the quota is not in bytes only */
 	unsigned char	 delimiter;	/* of these records */
 	bool		 sink_may_leave; /* its leaving is no failure */
-	bool		 sink_pending;	/* it is not open yet: flow_sink_opened() */
+	bool		 sink_pending;	/* until flow_sink_opened() */
 	bool		 decides;	/* once it is over, so are all others */
 	/* The flow is over, and its ends are about to be closed. */
 	void		(*over)(struct flow *);

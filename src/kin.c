@@ -3,8 +3,6 @@
  */
 #include "config.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +14,7 @@
 
 #include "compat.h"
 #include "kin.h"
+#include "procfs.h"
 #include "trace.h"
 
 #define BORN_WITH_MAX 64	/* more than a script leaves to us by exec */
@@ -24,27 +23,23 @@ static bool adopting;
 static pid_t born_with[BORN_WITH_MAX];
 static size_t nborn_with;
 
-static FILE *
-open_proc(pid_t pid, const char *what)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, what);
-	return fopen(path, "re");
-}
-
 /* Where the kernel does not have that list, we are taken to have none. */
 static void
 note_born_with(void)
 {
 	FILE *file = fopen("/proc/thread-self/children", "re");
-	int pid;
+	char line[BORN_WITH_MAX * 12], *at = line, *end;
+	long pid;
 
 	if (file == NULL)
 		return;
-	while (nborn_with < BORN_WITH_MAX && fscanf(file, "%d", &pid) == 1)
-		born_with[nborn_with++] = pid;
+	if (fgets(line, sizeof(line), file) == NULL)
+		*line = '\0';
 	fclose(file);
+	while (nborn_with < BORN_WITH_MAX && (pid = strtol(at, &end, 10)) > 0) {
+		born_with[nborn_with++] = (pid_t)pid;
+		at = end;
+	}
 }
 
 void
@@ -62,63 +57,51 @@ kin_adopts(void)
 	return adopting;
 }
 
-/* "pid (comm) state ppid pgrp session": comm may hold anything. */
-static bool
-read_stat(pid_t pid, struct kin *kin)
-{
-	FILE *file = open_proc(pid, "stat");
-	char line[512], *open, *close, state;
-	int parent, group, session;
-	size_t n;
+struct listing {
+	int		 proc;
+	struct kin	*list;
+	size_t		 n, room;
+};
 
-	if (file == NULL)
-		return false;
-	n = fread(line, 1, sizeof(line) - 1, file);
-	fclose(file);
-	line[n] = '\0';
-	open = strchr(line, '(');
-	close = strrchr(line, ')');
-	if (open == NULL || close == NULL || close < open ||
-	    sscanf(close + 1, " %c %d %d %d", &state, &parent, &group,
-	    &session) != 4)
-		return false;
-	*close = '\0';
-	*kin = (struct kin){
+static int
+note_process(void *arg, int pid, int dir)
+{
+	struct listing *listing = arg;
+	struct procfs_stat stat;
+	struct kin *bigger;
+
+	(void)dir;
+	if (procfs_get_stat(listing->proc, pid, pid, &stat) == -1)
+		return 0;
+	if (listing->n == listing->room) {
+		listing->room = listing->room == 0 ? 64 : 2 * listing->room;
+		bigger = reallocarray(listing->list, listing->room,
+		    sizeof(*bigger));
+		if (bigger == NULL)
+			return -1;
+		listing->list = bigger;
+	}
+	listing->list[listing->n] = (struct kin){
 		.pid = pid,
-		.parent = parent,
-		.session = session,
-		.ended = state == 'Z' || state == 'X',
+		.parent = stat.parent,
+		.ended = stat.state == 'Z' || stat.state == 'X',
 	};
-	strlcpy(kin->name, open + 1, sizeof(kin->name));
-	return true;
+	strlcpy(listing->list[listing->n++].name, stat.comm, KIN_NAME);
+	return 0;
 }
 
 /* Every process, for free(3). */
 static size_t
 list_all(struct kin **list)
 {
-	DIR *dir = opendir("/proc");
-	size_t n = 0, room = 0;
-	struct dirent *entry;
-	struct kin *bigger;
+	struct listing listing = { .proc = procfs_open() };
 
-	*list = NULL;
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		if (!isdigit((unsigned char)*entry->d_name))
-			continue;
-		if (n == room) {
-			room = room == 0 ? 64 : 2 * room;
-			bigger = reallocarray(*list, room, sizeof(**list));
-			if (bigger == NULL)
-				break;
-			*list = bigger;
-		}
-		if (read_stat((pid_t)atoi(entry->d_name), &(*list)[n]))
-			n++;
+	if (listing.proc != -1) {
+		procfs_each(listing.proc, ".", note_process, &listing);
+		close(listing.proc);
 	}
-	if (dir != NULL)
-		closedir(dir);
-	return n;
+	*list = listing.list;
+	return listing.n;
 }
 
 static bool
@@ -199,7 +182,7 @@ kin_signal(const struct child *children, size_t n, int signo)
 
 	count = kin_list(children, n, &list);
 	for (size_t i = 0; i < count; i++) {
-		if (list[i].session != session)
+		if (getsid(list[i].pid) != session)
 			continue;
 		ours++;
 		if (signo == 0)
@@ -213,64 +196,61 @@ kin_signal(const struct child *children, size_t n, int signo)
 	return ours;
 }
 
-/* The access mode of a descriptor, from its fdinfo; -1: not to be had. */
-static int
-access_mode(pid_t pid, const char *fd)
-{
-	char what[64], line[64];
-	unsigned int flags;
-	int result = -1;
-	FILE *file;
+struct holding {
+	int		 proc;
+	pid_t		 pid;
+	dev_t		 dev;
+	ino_t		 ino;
+	int		 access;
+};
 
-	snprintf(what, sizeof(what), "fdinfo/%.20s", fd);
-	file = open_proc(pid, what);
-	if (file == NULL)
-		return -1;
-	while (result == -1 && fgets(line, sizeof(line), file) != NULL)
-		if (sscanf(line, "flags: %o", &flags) == 1)
-			result = (int)(flags & O_ACCMODE);
-	fclose(file);
-	return result;
+static int
+check_fd(void *arg, int fd, int dir)
+{
+	const struct holding *h = arg;
+	struct stat st;
+	char name[16];
+	int flags;
+
+	snprintf(name, sizeof(name), "%d", fd);
+	if (procfs_stat_link(dir, name, &st) == -1 || st.st_dev != h->dev ||
+	    st.st_ino != h->ino ||
+	    procfs_get_flags(h->proc, h->pid, fd, &flags) == -1)
+		return 0;
+	return (flags & O_ACCMODE) == h->access ||
+	    (flags & O_ACCMODE) == O_RDWR;
 }
 
 static bool
-holds(pid_t pid, dev_t dev, ino_t ino, int access)
+holds(struct holding *h, pid_t pid)
 {
-	struct dirent *entry;
-	bool found = false;
-	char path[64];
-	struct stat st;
-	int mode;
-	DIR *dir;
+	char path[32];
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	dir = opendir(path);
-	while (!found && dir != NULL && (entry = readdir(dir)) != NULL) {
-		if (fstatat(dirfd(dir), entry->d_name, &st, 0) == -1 ||
-		    st.st_dev != dev || st.st_ino != ino)
-			continue;
-		mode = access_mode(pid, entry->d_name);
-		found = mode == access || mode == O_RDWR;
-	}
-	if (dir != NULL)
-		closedir(dir);
-	return found;
+	h->pid = pid;
+	snprintf(path, sizeof(path), "%d/fd", (int)pid);
+	return procfs_each(h->proc, path, check_fd, h) == 1;
 }
 
 bool
 kin_holding(const struct child *children, size_t n, dev_t dev, ino_t ino,
     int access, struct kin *found)
 {
+	struct holding h = {
+		.proc = procfs_open(), .dev = dev, .ino = ino, .access = access
+	};
 	struct kin *list;
 	size_t count;
 	bool result = false;
 
+	if (h.proc == -1)
+		return false;
 	count = kin_list(children, n, &list);
 	for (size_t i = 0; !result && i < count; i++) {
-		result = holds(list[i].pid, dev, ino, access);
+		result = holds(&h, list[i].pid);
 		if (result)
 			*found = list[i];
 	}
 	free(list);
+	close(h.proc);
 	return result;
 }

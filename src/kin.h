@@ -10,12 +10,11 @@
 
 #include "child.h"
 
-#define KIN_NAME	64	/* room for comm, see proc(5) */
+#define KIN_NAME	64	/* comm, see procfs.h */
 
 struct kin {
 	pid_t		 pid;
 	pid_t		 parent;
-	pid_t		 session;
 	bool		 ended;		/* a zombie */
 	bool		 related;	/* to our children */
 	char		 name[KIN_NAME];
@@ -29,7 +28,7 @@ struct kin {
  */
 void	 kin_adopt(void);
 
-/* Whether that was done: then there are children to reap that we do not know. */
+/* Whether that was done: there may be children to reap that we do not know. */
 bool	 kin_adopts(void);
 
 /*

@@ -5,19 +5,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "deadline.h"
 #include "fifo.h"
 #include "partner.h"
+#include "signals.h"
 #include "trace.h"
 
-#define STACK_SIZE ((size_t)64 << 10)	/* it makes three system calls */
+#define STACK_SIZE ((size_t)64 << 10)	/* it makes a few system calls */
+
+/* An interruption that came just before the open(2) is repeated so soon. */
+#define INTERRUPT_NS	(2 * NS_PER_MS)
 
 void
 partner_init(struct partner *partner, const char *from, const char *to)
@@ -88,39 +92,56 @@ partner_open(struct partner *partner, const struct limits *limits,
 	return 0;
 }
 
-/* The thread: all signals are blocked in it, and open(2) can be cancelled. */
+/* The thread.  An interruption ends its wait, see end_thread(). */
 static void *
 wait_for_reader(void *arg)
 {
 	struct partner *partner = arg;
 	uint64_t one = 1;
 
-	do {
+	signals_helper_begin();
+	partner->errnum = EINTR;
+	while (partner->errnum == EINTR && !atomic_load(&partner->stop)) {
 		partner->fd = fifo_open_same(partner->pinned, partner->dev,
 		    partner->ino, partner->to_path, O_WRONLY);
-	} while (partner->fd == -1 && errno == EINTR);
-	partner->errnum = errno;
+		partner->errnum = partner->fd == -1 ? errno : 0;
+	}
+	atomic_store(&partner->done, true);
 	(void)!write(partner->done_fd, &one, sizeof(one));
 	return NULL;
+}
+
+static void
+end_thread(struct partner *partner)
+{
+	struct timespec pause = { .tv_nsec = INTERRUPT_NS };
+
+	if (!partner->started)
+		return;
+	atomic_store(&partner->stop, true);
+	while (!atomic_load(&partner->done)) {
+		signals_helper_interrupt(partner->thread);
+		nanosleep(&pause, NULL);
+	}
+	pthread_join(partner->thread, NULL);
+	partner->started = false;
 }
 
 static int
 start_thread(struct partner *partner)
 {
 	pthread_attr_t attr;
-	sigset_t all, before;
 	int errnum;
 
 	partner->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (partner->done_fd == -1)
 		return -1;
+	atomic_init(&partner->stop, false);
+	atomic_init(&partner->done, false);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	errnum = pthread_create(&partner->thread, &attr, wait_for_reader,
 	    partner);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	partner->started = errnum == 0;
 	errno = errnum;
@@ -148,8 +169,8 @@ reader_came(struct partner *partner, struct outcome *outcome)
 {
 	struct flow *flow = partner->flow;
 
-	pthread_join(partner->thread, NULL);
-	partner->started = partner->pending = false;
+	end_thread(partner);
+	partner->pending = false;
 	partner->chore.fd = -1;
 	partner->chore.at = DEADLINE_NEVER;
 	if (partner->fd == -1)
@@ -227,11 +248,7 @@ close_fd(int *fd)
 void
 partner_close(struct partner *partner)
 {
-	if (partner->started) {
-		pthread_cancel(partner->thread);
-		pthread_join(partner->thread, NULL);
-		partner->started = false;
-	}
+	end_thread(partner);
 	endpoint_finish(&partner->from);
 	endpoint_finish(&partner->to);
 	close_fd(&partner->pinned);

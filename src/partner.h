@@ -11,6 +11,7 @@
 #define PARTNER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -39,6 +40,7 @@ struct partner {
 	pthread_t	 thread;
 	int		 done_fd;	/* eventfd(2) */
 	int		 fd, errnum;
+	atomic_bool	 stop, done;
 };
 
 void	 partner_init(struct partner *, const char *from, const char *to);

@@ -176,7 +176,8 @@ static int
 explain(const struct run *run, const struct outcome *outcome)
 {
 	const struct common_options *common = run->common;
-	const char *peer = outcome->side == SIDE_SINK ? "reader" : "writer";
+	const char *peer = outcome->side == SIDE_SINK ? "reader" :
+	    outcome->side == SIDE_SOURCE ? "writer" : "turn";
 	const char *name = outcome->name == NULL ? "" :
 	    trace_name(outcome->name);
 

@@ -358,6 +358,13 @@ open_ends(struct server *server)
 	return partner_wait(&server->partner, &run->outcome);
 }
 
+static bool
+has_opened(const struct partner *partner)
+{
+	return !partner->pending ||
+	    endpoint_ready(&partner->from, POLLIN, 0) != 0;
+}
+
 /* Whether somebody is there, with a ticket or without. */
 static bool
 client_came(struct server *server)
@@ -366,7 +373,7 @@ client_came(struct server *server)
 
 	server->has_ticket = ticket_is_taken(&server->ticket);
 	if (server->has_ticket && !ticket_is_held(&server->ticket) &&
-	    partner->pending && endpoint_ready(&partner->from, POLLIN, 0) == 0) {
+	    !has_opened(partner)) {
 		/* It died before it opened anything. */
 		ticket_next(&server->ticket);
 		ticket_offer(&server->ticket);
@@ -375,7 +382,7 @@ client_came(struct server *server)
 	}
 	if (server->has_ticket)
 		return true;
-	if (partner->pending && endpoint_ready(&partner->from, POLLIN, 0) == 0)
+	if (!has_opened(partner))
 		return false;
 	/* From now on it is too late for a ticket. */
 	server->has_ticket = !ticket_withdraw(&server->ticket);
@@ -700,8 +707,8 @@ is_fatal(const struct server *server, int status)
 {
 	return signals_fatal() != 0 ||
 	    deadline_now() >= server->channel->run.limits.deadline ||
-	    (server->opt->keep && (status == STATUS_FAILED ||
-	    status == STATUS_CANNOT_EXEC || status == STATUS_NOT_FOUND) &&
+	    (server->opt->keep && (status == STATUS_CANNOT_EXEC ||
+	    status == STATUS_NOT_FOUND) &&
 	    server->channel->children[0].ended_ns == 0);
 }
 

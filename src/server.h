@@ -20,7 +20,8 @@ struct server_options {
 
 /*
  * Serve.  The left side of the channel is what clients talk to, the right
- * one becomes the FIFOs.  Its run has been set up.  Returns the exit status; nothing that was made is left then.
+ * one becomes the FIFOs.  Its run has been set up.  Returns the exit status;
+ * nothing that was made is left then.
  */
 int	 server_run(struct channel *, const struct server_options *);
 

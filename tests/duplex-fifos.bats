@@ -2,6 +2,7 @@
 
 # shellcheck disable=SC2016 # programs for an inner shell
 # shellcheck disable=SC2154 # what lib/common and run set
+# shellcheck disable=SC2034 # pids is for lib/common
 
 load lib/common
 

@@ -2,6 +2,7 @@
 
 # shellcheck disable=SC2016 # programs for an inner shell
 # shellcheck disable=SC2154 # what lib/common and run set
+# shellcheck disable=SC2030,SC2031,SC2034 # each test is a shell of its own
 
 load lib/common
 
@@ -70,11 +71,11 @@ some_files() {
 	done
 	[[ -x $server ]] || skip "sftp-server is not installed"
 	some_files
-	printf 'get -r files copy\nput files/data up\n' > batch
-	run -0 limited sftp -q -b batch -D "$IPCTOOL duplex -m 1M $server"
+	printf 'get -r files copy\nput files/data up\n' > orders
+	run -0 limited sftp -q -b orders -D "$IPCTOOL duplex -m 1M $server"
 	diff -r files copy
 	same files/data up
-	run -0 limited sftp -q -b batch -D "$IPCTOOL duplex $server"
+	run -0 limited sftp -q -b orders -D "$IPCTOOL duplex $server"
 }
 
 @test "nc on the loopback is one side" {

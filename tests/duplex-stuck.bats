@@ -34,8 +34,6 @@ writes_first='head -c 500000 /dev/zero && [ "$(head -c 500000 | wc -c)" = 500000
 }
 
 @test "--deadlock: two that only read are told, and their ends removed" {
-	local n
-
 	timed run -9 --separate-stderr ipctool duplex --deadlock=200ms \
 	    cat :: sh -c 'cat; :'
 	between 200 2200 "$elapsed"
