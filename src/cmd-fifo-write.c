@@ -82,7 +82,7 @@ hold_message(struct flow *flow, const struct fifo_write_options *opt,
 
 	if (record == NULL)
 		return -1;
-	memcpy(record, text, length);
+	memcpy(record, text, length + 1);
 	if (!opt->no_delimiter && (length == 0 ||
 	    (unsigned char)text[length - 1] != opt->delimiter))
 		record[length++] = (char)opt->delimiter;
@@ -246,8 +246,8 @@ write_all(struct fifo_write *fw, const struct options *parsed)
 
 	if (opt->nmessages == 0 && nflows > 1)
 		nflows++;		/* what feeds the others */
-	fw->flows = calloc(nflows, sizeof(*fw->flows));
-	fw->writers = calloc(opt->npaths, sizeof(*fw->writers));
+	fw->flows = calloc(opt->npaths + 1, sizeof(*fw->flows));
+	fw->writers = calloc(opt->npaths + 1, sizeof(*fw->writers));
 	if (fw->flows == NULL || fw->writers == NULL)
 		err(STATUS_ERROR, NULL);
 	run_init(&fw->run, parsed, fw->flows, nflows);

@@ -418,7 +418,7 @@ nobody_holds() {
 	need socat
 	cat > answerer <<- 'END'
 		#!/bin/sh
-		# socat ends what it has started before that has ended by itself.
+		# socat ends what it has started before that has ended.
 		trap "" TERM
 		exec "$IPCTOOL" duplex -T 20 sh -c \
 		    "echo hello; exec >&-; cat > heard"
