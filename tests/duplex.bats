@@ -514,6 +514,41 @@ how() {
 	' "$@"
 }
 
+# screen_has REGEX: on the terminal of tmux
+screen_has() {
+	tmux -S "$PWD/tmux" capture-pane -p -t it | grep -qE "$1"
+}
+
+@test "in a terminal Ctrl-Z stops all, fg goes on, and Ctrl-C ends all" {
+	local keys way
+
+	need tmux
+	keys="tmux -S $PWD/tmux send-keys -t it"
+	cat > talker <<- 'END'
+		while IFS= read -r line; do
+			echo "<$line>"
+			sleep 0.01
+		done
+	END
+	for way in -q "-T 60"; do
+		tmux -S "$PWD/tmux" -f /dev/null new-session -d -s it \
+		    env PS1='ready> ' bash --norc --noprofile 3>&-
+		wait_until screen_has '^ready>'
+		$keys "'$IPCTOOL' duplex $way sh talker" Enter
+		$keys hello Enter
+		wait_until screen_has '^<hello>$'
+		$keys C-z
+		wait_until screen_has 'Stopped'
+		$keys 'clear; fg' Enter
+		$keys again Enter
+		wait_until screen_has '^<again>$'
+		$keys C-c
+		$keys 'echo "ended $?"' Enter
+		wait_until screen_has '^ended 130$'
+		tmux -S "$PWD/tmux" kill-server
+	done
+}
+
 @test "TERM, INT and HUP end the commands, and duplex dies of the same" {
 	local way signal
 
