@@ -833,11 +833,52 @@ server_run(struct channel *channel, const struct server_options *opt)
 
 /* --- A client */
 
+/*
+ * The command has ended, or reads no more, before we had NAME.in open: a
+ * write end without any reader says the same.
+ */
+static int
+open_without_reader(struct partner *partner, struct outcome *outcome)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) == 0) {
+		close(fds[0]);
+		if (endpoint_init(&partner->to, fds[1], O_WRONLY,
+		    partner->to_path) == 0)
+			return 0;
+		close(fds[1]);
+	}
+	return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
+	    partner->to_path);
+}
+
+/* A server that gives a ticket has both open, or has begun to answer. */
+static int
+open_as_client(struct partner *partner, const struct ticket *ticket,
+    const struct limits *limits, struct outcome *outcome)
+{
+	struct limits at_once = *limits;
+
+	at_once.nonblock = true;
+	if (partner_open(partner, &at_once, outcome) == -1) {
+		if (outcome->why != OUTCOME_NO_PEER)
+			return -1;
+		if (!ticket_is_served(ticket) &&
+		    endpoint_ready(&partner->from, POLLIN, 0) == 0)
+			return outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK,
+			    ECONNREFUSED, partner->to_path);
+		if (open_without_reader(partner, outcome) == -1)
+			return -1;
+	}
+	partner->limits = limits;
+	return 0;
+}
+
 int
 server_connect(struct channel *channel, const char *name)
 {
 	struct run *run = &channel->run;
-	struct limits at_once = run->limits;
 	struct partner partner;
 	struct ticket ticket;
 	int status = make_names(channel, name);
@@ -853,18 +894,12 @@ server_connect(struct channel *channel, const char *name)
 	channel->sides[RIGHT] = (struct channel_side){
 		.kind = CHANNEL_PARTNER, .partner = &partner
 	};
-	/* A server that gives a ticket has it open. */
-	at_once.nonblock = true;
-	if (partner_open(&partner, &at_once, &run->outcome) == -1) {
-		if (run->outcome.why == OUTCOME_NO_PEER)
-			outcome_set(&run->outcome, OUTCOME_ERROR, SIDE_SINK,
-			    ECONNREFUSED, partner.to_path);
+	if (open_as_client(&partner, &ticket, &run->limits,
+	    &run->outcome) == -1) {
 		status = run_conclude(run);
 		partner_close(&partner);
-	} else {
-		partner.limits = &run->limits;
+	} else
 		status = channel_run(channel, true);
-	}
 	ticket_close(&ticket);
 	return status;
 }

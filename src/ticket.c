@@ -217,6 +217,12 @@ ticket_is_held(const struct ticket *t)
 	return is_locked(t, session_byte(t->number));
 }
 
+bool
+ticket_is_served(const struct ticket *t)
+{
+	return is_locked(t, SERVER_BYTE);
+}
+
 void
 ticket_next(struct ticket *t)
 {

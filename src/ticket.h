@@ -63,4 +63,7 @@ int	 ticket_take(struct ticket *, const char *name, const struct limits *,
 	    struct outcome *);
 void	 ticket_close(struct ticket *);
 
+/* For a client: whether its server lives. */
+bool	 ticket_is_served(const struct ticket *);
+
 #endif
