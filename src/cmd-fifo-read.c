@@ -423,20 +423,20 @@ lock_all(struct fifo_read *fr)
 static int
 give_grace(struct fifo_read *fr)
 {
-	const struct endpoint **ends;
+	struct fifo_source *sources;
 	size_t n = 0;
 
 	if (!fr->run.limits.nonblock)
 		return 0;
-	ends = calloc(fr->n, sizeof(*ends));
-	if (ends == NULL)
+	sources = calloc(fr->n, sizeof(*sources));
+	if (sources == NULL)
 		return outcome_set(&fr->run.outcome, OUTCOME_ERROR, SIDE_NONE,
 		    errno, NULL);
 	for (size_t i = 0; i < fr->n; i++)
 		if (fr->flows[i].source.fifo)
-			ends[n++] = &fr->flows[i].source;
-	fifo_give_grace(ends, n);
-	free(ends);
+			sources[n++].end = &fr->flows[i].source;
+	fifo_give_grace(sources, n);
+	free(sources);
 	return 0;
 }
 
@@ -458,8 +458,8 @@ read_all(struct fifo_read *fr, const struct options *parsed)
 	size_t places = fr->opt->npaths;
 	int status;
 
-	fr->flows = calloc(places, sizeof(*fr->flows));
-	fr->readers = calloc(places, sizeof(*fr->readers));
+	fr->flows = calloc(places + 1, sizeof(*fr->flows));
+	fr->readers = calloc(places + 1, sizeof(*fr->readers));
 	if (fr->flows == NULL || fr->readers == NULL)
 		err(STATUS_ERROR, NULL);
 	run_init(&fr->run, parsed, fr->flows, 0);

@@ -312,7 +312,7 @@ fifo_probe_writer(const struct endpoint *ep)
 }
 
 void
-fifo_give_grace(const struct endpoint *const *ends, size_t n)
+fifo_give_grace(const struct fifo_source *sources, size_t n)
 {
 	struct pollfd *slots = calloc(n, sizeof(*slots));
 	enum fifo_peer peer;
@@ -320,10 +320,10 @@ fifo_give_grace(const struct endpoint *const *ends, size_t n)
 	size_t silent = 0;
 
 	for (size_t i = 0; slots != NULL && i < n; i++) {
-		peer = fifo_probe_writer(ends[i]);
+		peer = fifo_probe_writer(sources[i].end);
 		if (peer == FIFO_WRITER || peer == FIFO_UNKNOWN)
 			slots[silent++] = (struct pollfd){
-				.fd = ends[i]->fd, .events = POLLIN
+				.fd = sources[i].end->fd, .events = POLLIN
 			};
 	}
 	/* In parts, so that on a busy machine they get their turns, too. */

@@ -13,6 +13,11 @@
 #include "limit.h"
 #include "status.h"
 
+/* A FIFO that is open for reading. */
+struct fifo_source {
+	const struct endpoint *end;	/* borrowed */
+};
+
 /* Whose the FIFO has to be; NULL in place of this: anybody's. */
 struct fifo_owner {
 	uid_t		 uid;
@@ -92,7 +97,7 @@ enum fifo_peer	 fifo_probe_writer(const struct endpoint *);
  * For -n, before the first read: writers that have written nothing yet get
  * 50 ms, since they may have been blocked in open(2) until now.
  */
-void	 fifo_give_grace(const struct endpoint *const *, size_t n);
+void	 fifo_give_grace(const struct fifo_source *, size_t n);
 
 /*
  * Open again, with the flags of open(2), the FIFO that fd stands for, which

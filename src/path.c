@@ -73,7 +73,7 @@ path_open_input(struct endpoint *ep, const char *path,
 		return open_file(ep, path, O_RDONLY, SIDE_SOURCE, outcome);
 	}
 	if (limits->nonblock)
-		fifo_give_grace((const struct endpoint *const[]){ ep }, 1);
+		fifo_give_grace(&(struct fifo_source){ ep }, 1);
 	return 0;
 }
 

@@ -18,7 +18,8 @@ terminal() {
 	local columns=$1 locale=$2 script
 
 	shift 2
-	TMUX_NAME=ipctool.$BATS_TEST_NUMBER.$$
+	# A server that was killed may still be about to leave its name.
+	TMUX_NAME=ipctool.$BATS_TEST_NUMBER.$$.$((++terminals))
 	printf -v script '%q ' "$@"
 	# shellcheck disable=SC2094 # that is another $script
 	cat > script <<-END
