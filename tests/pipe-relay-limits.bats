@@ -126,6 +126,7 @@ load lib/common
 }
 
 @test "more memory than there is, is an error, not a crash" {
+	export ASAN_OPTIONS=allocator_may_return_null=1
 	run --separate-stderr ipctool pipe-relay -m 4000000T <<< x
 	[[ $status == 1 || $status == 2 ]]
 	stderr_matches "^ipctool pipe-relay: "
