@@ -30,6 +30,10 @@ run_example() {
 			echo "did not end within $LIMIT s" >> "$1.got"
 		fi
 	)
+	# What an ordinary user is told of the processes of others depends on
+	# the machine.
+	((EUID == 0)) ||
+	    sed -i '/^ipctool fifo-stat: not visible: /d' "$1.got"
 	if ! cmp -s "$1.out" "$1.got"; then
 		echo "this example:" >&2
 		sed 's/^/    /' "$1.sh" >&2

@@ -1137,7 +1137,8 @@ judge_failure(const struct run *run, const struct point *p,
 		return "something strange on standard error";
 	if (run->status == 141)
 		return ours == 0 ||
-		    (run->scenario->flags & (TALKS | BRANCHES)) != 0 ?
+		    (run->scenario->flags &
+		    (TALKS | BRANCHES | CHILDREN)) != 0 ?
 		    NULL : "a complaint, and SIGPIPE";
 	/* Where nothing can be written, nothing can be said. */
 	if (ours == 0 && !run->mute && verdict != WHATEVER)
