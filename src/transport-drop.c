@@ -91,12 +91,13 @@ begin_record(struct flow *flow, size_t length, struct move *move)
 
 	/* A reader may have left, and the next one come. */
 	for (int i = 0; i < 2; i++) {
-		if (!open_sink(flow) || !has_room(flow, length))
+		if (!open_sink(flow))
 			break;
 		result = framing_next(flow, &length, move);
 		if (result == MOVE_FAILED)
 			return result;
-		if (result == MOVE_BLOCKED)
+		/* Under the lock, if there is one. */
+		if (result == MOVE_BLOCKED || !has_room(flow, length))
 			break;
 		result = transport_copy_write(flow, length, move);
 		if (result != MOVE_FAILED && result != MOVE_BLOCKED)
