@@ -459,7 +459,9 @@ over(struct flow *flow, enum flow_state state)
 	framing_stop(flow);
 	flow->ended_at = deadline_now();
 	flow_set_state(flow, state);
-	wake_trunk(flow);
+	/* It may be over as well, whatever it waits for. */
+	if (flow->trunk != NULL)
+		flow_wake(flow->trunk);
 	if (flow->feeds != NULL)
 		flow_wake(flow->feeds);
 	return FLOW_ENDED;
