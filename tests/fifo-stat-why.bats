@@ -268,7 +268,7 @@ cycle() {
 	run -0 --separate-stderr ipctool fifo-stat --why -n q
 	is "q: empty; hold ($PID) holds it open for reading and writing, so that nobody waits in open"
 	run -0 --separate-stderr ipctool fifo-stat --why -J q
-	matches '"fifo-stat": \[' 
+	matches '"fifo-stat": \['
 }
 
 @test "a hundred that wait for a hundred are told in a few lines each" {
