@@ -124,7 +124,6 @@ open_source(struct pipe_relay *pr)
 	/* The others get what was read before it failed. */
 	if (pr->opt.noutputs > 1 || pr->opt.ntaps > 0)
 		flow->source_failed = pass_over;
-	outlet_set_capacity(pr, &flow->source);
 	return 0;
 }
 
@@ -196,6 +195,9 @@ relay(struct pipe_relay *pr)
 	    "standard output" : pr->opt.outputs[0]);
 	opened = open_source(pr) == 0 && outlet_open(pr) == 0 &&
 	    open_dump(pr) == 0;
+	/* Each -i gets it when it is opened. */
+	if (opened && pr->opt.ninputs == 0)
+		outlet_set_capacity(pr, &pr->head->source);
 	if (opened)
 		outlet_equip(pr, whole_size(&pr->opt));
 	status = opened ? run_flows(&pr->run) : run_conclude(&pr->run);
