@@ -89,7 +89,10 @@ common_setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
 	umask 022
 	export LC_ALL=C
-	unset IPCTOOL_DEBUG POSIXLY_CORRECT
+	# tmux(1) runs its commands with it, and without it with the user's own
+	# shell, which of nobody is nologin(8).
+	export SHELL=/bin/sh
+	unset IPCTOOL_DEBUG POSIXLY_CORRECT TMUX TMUX_TMPDIR
 }
 
 common_teardown() {
