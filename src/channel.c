@@ -28,7 +28,7 @@
  */
 #define KIN_GRACE_NS NS_PER_SEC
 
-/* For a writer that has more to say, or its end, see EOF_GRACE_MS in flow.c. */
+/* For a writer that has more to say, or its end, as EOF_GRACE_MS. */
 #define MORE_GRACE_MS 100
 
 void

@@ -122,7 +122,7 @@ struct flow {
 			    uint64_t offset);
 	void		*arg;		/* for all of them */
 
-	/* Run by flow.c; others only read. */
+	/* Run by the parts of flow; others only read. */
 	enum flow_state	 state;
 	const struct transport *transport;
 	struct buffer	*buffer;	/* copy's ring; owned */

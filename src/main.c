@@ -11,7 +11,9 @@
  *	pipeline.c	pipe-relay's commands with pipes between them
  *	run.c		a run of flows for a command: limits, messages, status
  *	relay.c		the one loop: ppoll(2), signals, deadlines
- *	flow.c		one direction: states, accounts, who failed
+ *	flow.c		one direction: states, accounts
+ *	flow-end.c	what the end of a source or a sink means, who failed
+ *	flow-step.c	moves what can be moved, finds whom to wait for
  *	branch.c	duplicates of a flow for other flows: fan-out, taps
  *	transport-*.c	how bytes move: splice(2), tee(2), or copied through
  *			buffer.c, or dropped
