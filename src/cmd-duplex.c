@@ -191,21 +191,14 @@ parse_option(struct duplex_options *opt, int key, const char *arg)
 		return STATUS_OK;
 	case 'c':
 		opt->channel.quota = &opt->quota;
-		if (parse_size(arg, &opt->quota.bytes) == -1)
-			return options_bad_argument("number of bytes", arg);
-		return STATUS_OK;
+		return options_size("number of bytes", arg, &opt->quota.bytes);
 	case 'l':
 		opt->channel.quota = &opt->quota;
-		if (parse_size(arg, &opt->quota.records) == -1)
-			return options_bad_argument("number of lines", arg);
-		return STATUS_OK;
+		return options_size("number of lines", arg,
+		    &opt->quota.records);
 	case 'd':
-		if (parse_delimiter(arg, &opt->channel.delimiter) == -1)
-			return options_bad_argument("delimiter", arg);
-		return STATUS_OK;
 	case 'z':
-		opt->channel.delimiter = '\0';
-		return STATUS_OK;
+		return options_delimiter(arg, &opt->channel.delimiter);
 	case 'm':
 		return parse_memory(&opt->channel, arg);
 	case 'x':

@@ -106,13 +106,6 @@ parse_mode_option(struct place_wish *wish, const char *text)
 }
 
 static int
-parse_owner(struct place_wish *wish, const char *text)
-{
-	return parse_user(text, &wish->uid) == 0 ? STATUS_OK :
-	    options_usage("invalid user '%s'", trace_safe(text));
-}
-
-static int
 parse_owner_group(struct place_wish *wish, const char *text)
 {
 	return parse_group(text, &wish->gid) == 0 ? STATUS_OK :
@@ -141,7 +134,7 @@ parse_option(struct fifo_create_options *opt, int key, const char *arg)
 	case 'm':
 		return parse_mode_option(&opt->wish, arg);
 	case 'o':
-		return parse_owner(&opt->wish, arg);
+		return options_user(arg, &opt->wish.uid);
 	case 'g':
 		return parse_owner_group(&opt->wish, arg);
 	case 'p':

@@ -15,7 +15,6 @@
 #include "flow.h"
 #include "framing.h"
 #include "options.h"
-#include "parse.h"
 #include "place.h"
 #include "quota.h"
 #include "run.h"
@@ -490,30 +489,20 @@ take_option(struct fifo_read_options *opt, int key, const char *arg)
 		break;
 	case 'c':
 		opt->limited = true;
-		if (parse_size(arg, &opt->quota.bytes) == -1)
-			return options_bad_argument("number of bytes", arg);
-		break;
+		return options_size("number of bytes", arg, &opt->quota.bytes);
 	case 'l':
 		opt->limited = true;
-		if (parse_size(arg, &opt->quota.records) == -1)
-			return options_bad_argument("number of records", arg);
-		break;
+		return options_size("number of records", arg,
+		    &opt->quota.records);
 	case 'd':
-		if (parse_delimiter(arg, &opt->delimiter) == -1)
-			return options_bad_argument("delimiter", arg);
-		break;
 	case 'z':
-		opt->delimiter = '\0';
-		break;
+		return options_delimiter(arg, &opt->delimiter);
 	case KEY_LOCK:
 		opt->lock = true;
 		break;
 	case KEY_REQUIRE_OWNER:
 		opt->owner_name = arg;
-		if (parse_user(arg, &opt->owner.uid) == -1)
-			return options_usage("invalid user '%s'",
-			    trace_safe(arg));
-		break;
+		return options_user(arg, &opt->owner.uid);
 	case 'C':
 		opt->create = true;
 		break;

@@ -12,10 +12,8 @@
 #include "fifo.h"
 #include "flow.h"
 #include "options.h"
-#include "parse.h"
 #include "run.h"
 #include "status.h"
-#include "trace.h"
 
 struct fifo_write_options {
 	const char	**messages;	/* -m: instead of standard input */
@@ -270,12 +268,8 @@ take_option(struct fifo_write_options *opt, int key, const char *arg)
 		opt->no_delimiter = true;
 		break;
 	case 'd':
-		if (parse_delimiter(arg, &opt->delimiter) == -1)
-			return options_bad_argument("delimiter", arg);
-		break;
 	case 'z':
-		opt->delimiter = '\0';
-		break;
+		return options_delimiter(arg, &opt->delimiter);
 	case KEY_DROP:
 		opt->drop = true;
 		break;
@@ -293,10 +287,7 @@ take_option(struct fifo_write_options *opt, int key, const char *arg)
 		break;
 	case KEY_REQUIRE_OWNER:
 		opt->owner_name = arg;
-		if (parse_user(arg, &opt->owner.uid) == -1)
-			return options_usage("invalid user '%s'",
-			    trace_safe(arg));
-		break;
+		return options_user(arg, &opt->owner.uid);
 	}
 	return STATUS_OK;
 }

@@ -143,6 +143,31 @@ options_bad_argument(const char *option, const char *arg)
 }
 
 int
+options_delimiter(const char *arg, unsigned char *delimiter)
+{
+	if (arg == NULL) {
+		*delimiter = '\0';
+		return STATUS_OK;
+	}
+	return parse_delimiter(arg, delimiter) == 0 ? STATUS_OK :
+	    options_bad_argument("delimiter", arg);
+}
+
+int
+options_size(const char *what, const char *arg, uint64_t *size)
+{
+	return parse_size(arg, size) == 0 ? STATUS_OK :
+	    options_bad_argument(what, arg);
+}
+
+int
+options_user(const char *arg, uid_t *uid)
+{
+	return parse_user(arg, uid) == 0 ? STATUS_OK :
+	    options_usage("invalid user '%s'", trace_safe(arg));
+}
+
+int
 options_bad_mode(const char *arg)
 {
 	return options_usage("invalid mode '%s'%s", trace_safe(arg),

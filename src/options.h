@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct command;
 
@@ -83,6 +84,16 @@ int	 options_usage(const char *fmt, ...)
 
 /* The same for an operand or argument that was not understood. */
 int	 options_bad_argument(const char *option, const char *arg);
+
+/*
+ * Each of these parses the argument of an option, and returns STATUS_OK, or
+ * STATUS_USAGE once it has been reported.
+ */
+
+/* -d's, or NULL for -z, which is NUL. */
+int	 options_delimiter(const char *arg, unsigned char *delimiter);
+int	 options_size(const char *what, const char *arg, uint64_t *);
+int	 options_user(const char *arg, uid_t *);
 
 /* The same for what parse_mode() refused. */
 int	 options_bad_mode(const char *arg);
