@@ -175,7 +175,7 @@ meeting() {
 	pair
 	hold rw a
 	background ipctool duplex --from=a --to=b 2> err
-	wait_until holds "$PID" b
+	wait_until pins "$PID" b
 	rm b
 	ends_with 1 "$PID"
 	compare_text err "ipctool duplex: b: removed while waiting for a reader" \
@@ -213,7 +213,7 @@ meeting() {
 
 	pair
 	background ipctool duplex --from=a --to=b < /dev/null
-	wait_until holds "$PID" b
+	wait_until pins "$PID" b
 	before=$(switches "$PID")
 	sleep 2
 	after=$(switches "$PID")

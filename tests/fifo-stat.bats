@@ -369,7 +369,7 @@ fill() {
 @test "O_PATH is no end" {
 	mkfifo q
 	background "$TOOLS_DIR/waiter" path q
-	wait_until holds "$PID" q
+	wait_until pins "$PID" q
 	run -0 --separate-stderr ipctool fifo-stat -rno READERS,WRITERS,PID q
 	[[ $output != *$PID* ]]
 }

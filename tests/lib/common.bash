@@ -163,16 +163,28 @@ opening() {
 	[[ $wchan == wait_for_partner ]]
 }
 
+# is_end PID FD: what has O_PATH only is none.
+is_end() {
+	local flags
+
+	{ read -r _ && read -r _ flags; } 2>/dev/null \
+	    < "/proc/$1/fdinfo/$2" && ((!(8#$flags & 8#10000000)))
+}
+
 # -ef follows the link in /proc with stat(2): nothing is opened.
-holds() {
+pins() {
 	local fd
 
 	for fd in "/proc/$1/fd"/*; do
-		if [[ $fd -ef $2 ]]; then
+		if [[ $fd -ef $2 ]] && ${3-true} "$1" "${fd##*/}"; then
 			return 0
 		fi
 	done
 	return 1
+}
+
+holds() {
+	pins "$1" "$2" is_end
 }
 
 size_is() {
