@@ -83,7 +83,9 @@ procfs_parse_stat(const char *text, struct procfs_stat *stat)
 	stat->parent = (pid_t)parent;
 	stat->kernel = (flags & FLAG_KERNEL) != 0;
 	stat->cpu = (int)cpu;
-	stat->started_ns = start * (NS_PER_SEC / sysconf(_SC_CLK_TCK));
+	if (__builtin_mul_overflow(start,
+	    NS_PER_SEC / sysconf(_SC_CLK_TCK), &stat->started_ns))
+		return fail(ERANGE);
 	return 0;
 }
 
@@ -152,7 +154,10 @@ procfs_parse_last_run(const char *text, int64_t *ns)
 	if (get_number(&at, 0, 10, &ms) == -1 || *at++ != '.' ||
 	    get_number(&at, 0, 10, &fraction) == -1)
 		return fail(ENODATA);
-	*ns = ms * NS_PER_MS + fraction;	/* six digits */
+	/* The fraction has six digits. */
+	if (__builtin_mul_overflow(ms, NS_PER_MS, ns) ||
+	    __builtin_add_overflow(*ns, fraction, ns) || *ns < 0)
+		return fail(ENODATA);
 	return 0;
 }
 

@@ -55,6 +55,18 @@ a_name_may_have_any_byte(void **state)
 }
 
 static void
+a_stat_beyond_all_times_is_refused(void **state)
+{
+	struct procfs_stat stat;
+
+	(void)state;
+	assert_int_equal(procfs_parse_stat("1 (a) S 7 1 1 0 -1 4194304 129 0 "
+	    "0 0 3 4 0 0 20 0 1 0 1844674407370955 2994 380 1 1 1 0 0 0 0 0 "
+	    "6 0 1 0 0 17 5 0 0 0 0 0\n", &stat), -1);
+	assert_int_equal(errno, ERANGE);
+}
+
+static void
 a_stat_that_is_cut_is_refused(void **state)
 {
 	char text[512];
@@ -222,6 +234,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_may_have_any_byte),
+		cmocka_unit_test(a_stat_beyond_all_times_is_refused),
 		cmocka_unit_test(a_stat_that_is_cut_is_refused),
 		cmocka_unit_test(a_longer_name_is_cut),
 		cmocka_unit_test(a_call_has_six_arguments),
