@@ -71,9 +71,9 @@ writes_first='head -c 500000 /dev/zero && [ "$(head -c 500000 | wc -c)" = 500000
 	cat > slow <<- 'END'
 		for ((i = 0; i < $1; i++)); do
 			head -c 131072 /dev/zero & sleep 1
-			head -c 65536 | tail -c 0
+			head -c 65536 > /dev/null
 			for ((k = 0; k < 300000; k++)); do :; done
-			head -c 65536 | tail -c 0
+			head -c 65536 > /dev/null
 			wait
 		done
 	END
