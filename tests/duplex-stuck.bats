@@ -78,8 +78,8 @@ writes_first='head -c 500000 /dev/zero && [ "$(head -c 500000 | wc -c)" = 500000
 		done
 	END
 	LIMIT=600 run -0 --separate-stderr ipctool duplex --deadlock=0.4 \
-	    bash slow $((${FULL:-0} * 120 + 3)) :: \
-	    bash slow $((${FULL:-0} * 120 + 3))
+	    bash slow $((${FULL:-0} * 140 + 3)) :: \
+	    bash slow $((${FULL:-0} * 140 + 3))
 	stderr_is ""
 }
 
