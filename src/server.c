@@ -247,10 +247,13 @@ static int
 look_at_names(struct chore *chore, int64_t now, struct outcome *outcome)
 {
 	struct server *server = chore->arg;
+	const struct flow *in = flow_from_client(server);
+	const struct flow *out = flow_to_client(server);
 	bool any = read_events(server);
 
 	chore->at = DEADLINE_NEVER;
-	if (!server->has_ticket)
+	/* What is left then is the command's own business. */
+	if (!server->has_ticket || (flow_is_over(in) && flow_is_over(out)))
 		return 0;
 	if (ticket_is_held(&server->ticket)) {
 		chore->at = now + (any ? LOCK_GRACE_NS : LIMIT_LOOK_NS);
@@ -260,8 +263,7 @@ look_at_names(struct chore *chore, int64_t now, struct outcome *outcome)
 	if (!server->reader_left)
 		return 0;
 	/* What it has said before is heard to the end. */
-	if (!flow_is_over(flow_from_client(server)) &&
-	    (server->opt->persist || !flow_to_client(server)->sink_pending))
+	if (!flow_is_over(in) && (server->opt->persist || !out->sink_pending))
 		return 0;
 	/* The command gets its end of file, and has nobody to talk to. */
 	return outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);

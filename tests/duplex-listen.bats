@@ -267,7 +267,7 @@ leave() {
 	local options=()
 
 	[[ $1 != -* ]] || options=("$1")
-	background bash -c '{ yes "$1" | head -n 18000; } 2> /dev/null |
+	background bash -c '{ yes "$1" | head -n 9000; } 2> /dev/null |
 	    exec "$IPCTOOL" duplex --connect=s "${@:2}" > /dev/null 2>&1' \
 	    leave "$2" "${options[@]}"
 	if [[ $1 != -* ]]; then
@@ -304,12 +304,12 @@ holds_below() {
 		done
 		stop
 		# It does not read for a while, or hands on what it has read.
-		serve --persist -- bash -c 'sleep 0.2; sed -u "s/^/</" |
-		    sed -u "s/$/>/" | cat'
+		serve --persist -- bash -c 'sleep 0.2
+		    grep --line-buffered . | grep --line-buffered . | cat'
 		for how in "${ways_to_leave[@]}"; do
 			leave "$how" 1234567
 			run -0 ask "new $n" -l 1
-			is "<new $n>"
+			is "new $n"
 		done
 		stop
 		pids=()
