@@ -32,6 +32,7 @@
  *	partner.c	a pair of FIFOs as a side of it
  *	server.c	a command behind such a pair, and its clients
  *	ticket.c	whose turn it is there
+ *	rest.c		whether a command has done with what it was told
  *	deadlock.c	whether both sides wait for each other
  *	procfs.c	what /proc says of other processes
  *	doing.c		what a thread of one does

@@ -19,12 +19,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/param.h>
 #include <unistd.h>
 
 #include "deadline.h"
 #include "fifo.h"
 #include "place.h"
 #include "ready.h"
+#include "rest.h"
 #include "server.h"
 #include "signals.h"
 #include "status.h"
@@ -36,6 +38,14 @@
 
 /* For a client whose session was cut short, to see that and leave. */
 #define LEAVE_GRACE_NS	NS_PER_SEC
+
+/*
+ * How often a command is looked at that has not done with what it was told:
+ * at first and at the least.  Where it cannot be seen what it does, silence
+ * for so long means that it has.
+ */
+#define REST_LOOK_NS	NS_PER_MS
+#define REST_SILENCE_NS	(100 * NS_PER_MS)
 
 struct server {
 	const struct server_options *opt;
@@ -57,6 +67,8 @@ struct server {
 	struct endpoint	 command_from, command_to;
 	int		 in_held;	/* so that nothing written is lost */
 	bool		 served;	/* somebody, so far */
+	bool		 told;		/* the command; is it at rest again? */
+	int64_t		 heard_at;	/* what nobody is there to read */
 	struct chore	 discard;	/* what nobody is there to read */
 	struct limits	 at_rest;	/* between sessions: no -w */
 	int64_t		 open_timeout;	/* -w, for a reader */
@@ -203,6 +215,14 @@ read_events(struct server *server)
 	return any;
 }
 
+/* --persist: what the command says from now on is for nobody. */
+static void
+discard_answers(struct server *server)
+{
+	if (server->opt->persist)
+		server->discard.fd = server->command_from.fd;
+}
+
 /*
  * The client with the ticket is gone, and never opened one of the FIFOs, or
  * both: then nobody will.
@@ -216,8 +236,10 @@ let_go(struct server *server)
 		flow_peer_came(in);
 		flow_wake(in);
 	}
-	if (flow_to_client(server)->sink_pending)
-		server->reader_left = true;
+	if (!flow_to_client(server)->sink_pending)
+		return;
+	server->reader_left = true;
+	discard_answers(server);
 }
 
 /* Something happened at the names during a session. */
@@ -225,10 +247,13 @@ static int
 look_at_names(struct chore *chore, int64_t now, struct outcome *outcome)
 {
 	struct server *server = chore->arg;
+	const struct flow *in = flow_from_client(server);
+	const struct flow *out = flow_to_client(server);
 	bool any = read_events(server);
 
 	chore->at = DEADLINE_NEVER;
-	if (!server->has_ticket)
+	/* What is left then is the command's own business. */
+	if (!server->has_ticket || (flow_is_over(in) && flow_is_over(out)))
 		return 0;
 	if (ticket_is_held(&server->ticket)) {
 		chore->at = now + (any ? LOCK_GRACE_NS : LIMIT_LOOK_NS);
@@ -236,6 +261,9 @@ look_at_names(struct chore *chore, int64_t now, struct outcome *outcome)
 	}
 	let_go(server);
 	if (!server->reader_left)
+		return 0;
+	/* What it has said before is heard to the end. */
+	if (!flow_is_over(in) && (server->opt->persist || !out->sink_pending))
 		return 0;
 	/* The command gets its end of file, and has nobody to talk to. */
 	return outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
@@ -283,16 +311,17 @@ hold_in(struct server *server)
 static int
 discard_some(struct chore *chore, int64_t now, struct outcome *outcome)
 {
-	const struct server *server = chore->arg;
+	struct server *server = chore->arg;
 	char buffer[4096];
 	ssize_t n;
 
-	(void)now;
 	(void)outcome;
 	n = endpoint_ready(&server->command_from, POLLIN, 0) == 0 ? -1 :
 	    read(server->command_from.fd, buffer, sizeof(buffer));
 	if (n == 0)		/* the command has closed it */
 		chore->fd = -1;
+	if (n > 0)
+		server->heard_at = now;
 	return 0;
 }
 
@@ -515,6 +544,93 @@ renew_fifos(struct server *server)
 	return status;
 }
 
+/* What was said to an earlier client, and nobody has read. */
+static void
+drop_answers(struct server *server)
+{
+	int had_enough = 100;	/* times 4 KiB: it may never stop */
+
+	while (endpoint_ready(&server->command_from, POLLIN, 0) == POLLIN &&
+	    had_enough-- > 0)
+		discard_some(&server->discard, deadline_now(), NULL);
+}
+
+/* What a client has said that was not heard to the end. */
+static void
+drop_words(struct server *server)
+{
+	char buffer[4096];
+
+	hold_in(server);
+	while (server->in_held != -1 &&
+	    read(server->in_held, buffer, sizeof(buffer)) > 0)
+		continue;
+}
+
+static bool
+is_at_rest(struct server *server, int64_t now, int *unread)
+{
+	enum rest rest = rest_look(&server->command_to,
+	    &server->channel->children[0], unread);
+
+	drop_answers(server);
+	return rest == REST_YES || (rest == REST_UNKNOWN &&
+	    now >= server->heard_at + REST_SILENCE_NS);
+}
+
+/* It takes no more of what it was told: nobody else shall have an answer. */
+static void
+stop_waiting(struct server *server, bool explained)
+{
+	struct run *run = &server->channel->run;
+
+	rest_take_away(&server->command_to);
+	server->told = false;
+	if (explained)
+		return;
+	outcome_set(&run->outcome, OUTCOME_IDLE_TIMEOUT, SIDE_NONE, 0, NULL);
+	run_explain(run, &run->outcome);
+}
+
+/*
+ * --persist: wait until the command has done with what it was told, and throw
+ * away what it says to that.  Returns STATUS_OK, or the status.
+ */
+static int
+settle(struct server *server, bool timed_out)
+{
+	struct run *run = &server->channel->run;
+	int64_t now = deadline_now(), taken_at = now, pause, by;
+	int unread, before = -1;
+
+	server->heard_at = now;
+	while (server->told && !command_has_ended(server)) {
+		now = deadline_now();
+		if (is_at_rest(server, now, &unread)) {
+			server->told = false;
+			break;
+		}
+		if (before == -1)
+			trace_event("%s: waiting until %s asks for more",
+			    trace_safe(server->opt->name),
+			    trace_name(server->channel->sides[LEFT].name));
+		taken_at = unread == before ? taken_at : now;
+		before = unread;
+		by = deadline_after(taken_at, run->limits.idle_timeout);
+		if (timed_out || now >= by) {
+			stop_waiting(server, timed_out);
+			break;
+		}
+		/* The longer it takes, the more seldom. */
+		pause = MIN(MAX(now - MAX(taken_at, server->heard_at),
+		    REST_LOOK_NS), LIMIT_LOOK_NS);
+		if (wait_once(server, NULL, deadline_min(by, now + pause)) ==
+		    -1)
+			return run_explain(run, &run->outcome);
+	}
+	return STATUS_OK;
+}
+
 /*
  * The end of a session, however it came.  Returns STATUS_OK when there can be
  * another one, or the status.
@@ -523,14 +639,18 @@ static int
 part(struct server *server)
 {
 	struct run *run = &server->channel->run;
+	bool timed_out = run->outcome.why == OUTCOME_IDLE_TIMEOUT;
 	const struct flow *to = flow_to_client(server);
 	const struct flow *from = flow_from_client(server);
 	bool cut = !flow_is_over(from) && !to->decides;
 	bool reader, writer;
+	int status = STATUS_OK;
 	int64_t by;
 
-	if (server->opt->persist && !cut)
-		return STATUS_OK;
+	if (server->opt->persist && !cut && from->state != FLOW_BROKEN)
+		return settle(server, false);
+	/* Who goes on writing shall see that nobody reads. */
+	close_fd(&server->in_held);
 	cut = cut || !flow_is_over(to);
 	reader = !server->reader_left &&
 	    (cut || to->state == FLOW_CLOSED);
@@ -539,15 +659,29 @@ part(struct server *server)
 	    deadline_after(deadline_now(), run->limits.idle_timeout);
 	switch (wait_for_leaving(server, reader, writer, by)) {
 	case 1:
-		return STATUS_OK;
+		drop_words(server);
+		break;
 	case 0:
-		return renew_fifos(server);
+		status = renew_fifos(server);
+		break;
 	default:
 		return run_explain(run, &run->outcome);
 	}
+	return status == STATUS_OK ? settle(server, timed_out) : status;
 }
 
 /* --- A session */
+
+/* Whether nobody has, since the last writer left or the present one came. */
+static bool
+said_nothing_more(const struct server *server, const struct flow *in)
+{
+	if (in->state == FLOW_WAITING)
+		return !server->has_ticket || server->writer_came;
+	return server->opt->persist && !server->has_ticket &&
+	    in->state == FLOW_OPEN && in->bytes_in == in->source_start &&
+	    fifo_probe_writer(&in->source) != FIFO_DATA;
+}
 
 /*
  * One direction is over.  Towards the client: when nobody has said anything
@@ -566,6 +700,7 @@ direction_over(struct channel *channel, struct flow *flow)
 		peer = fifo_probe_writer(&in->source);
 		server->writer_stays = in->state == FLOW_BROKEN &&
 		    (peer == FIFO_WRITER || peer == FIFO_DATA);
+		server->watch.at = deadline_now();
 		return;
 	}
 	server->out_closed = false;
@@ -573,11 +708,8 @@ direction_over(struct channel *channel, struct flow *flow)
 	server->out_closed = false;
 	server->reader_left = flow->sink.fd == -1 ||
 	    (endpoint_ready(&flow->sink, 0, 0) & POLLERR) != 0;
-	if (server->opt->persist)
-		server->discard.fd = server->command_from.fd;
-	if ((in->state == FLOW_WAITING && (!server->has_ticket ||
-	    server->writer_came)) || (server->opt->persist &&
-	    in->state == FLOW_OPEN && in->bytes_in == in->source_start)) {
+	discard_answers(server);
+	if (said_nothing_more(server, in)) {
 		flow->decides = true;
 		in->runnable = false;
 	}
@@ -660,19 +792,6 @@ add_totals(struct server *server)
 	}
 }
 
-/* What was said to an earlier client, and nobody has read. */
-static void
-drop_old_words(struct server *server)
-{
-	int had_enough = 100;	/* times 4 KiB: it may never stop */
-
-	if (server->opt->persist && server->served)
-		while (endpoint_ready(&server->command_from, POLLIN, 0) ==
-		    POLLIN && had_enough-- > 0)
-			discard_some(&server->discard, 0, NULL);
-	server->discard.fd = -1;
-}
-
 static int
 session(struct server *server)
 {
@@ -685,7 +804,9 @@ session(struct server *server)
 		return STATUS_ERROR;
 	server->in_closed = server->out_closed = server->reader_left = false;
 	server->writer_came = server->writer_stays = false;
-	drop_old_words(server);
+	if (server->opt->persist && server->served)
+		drop_answers(server);
+	server->discard.fd = -1;
 	server->watch.at = now + LOCK_GRACE_NS;
 	if (server->partner.pending) {
 		server->partner.open_by = deadline_after(now,
@@ -697,6 +818,8 @@ session(struct server *server)
 	limits->chores = &server->watch;
 	status = channel_run(channel, true);
 	limits->chores = NULL;
+	server->told = server->told || (server->opt->persist &&
+	    flow_from_client(server)->bytes_out > 0);
 	add_totals(server);
 	return status;
 }
@@ -728,8 +851,7 @@ serve_one(struct server *server, int *status)
 	}
 	*status = session(server);
 	server->served = true;
-	if (server->opt->persist)
-		server->discard.fd = server->command_from.fd;
+	discard_answers(server);
 	if (is_fatal(server, *status) || command_has_ended(server) ||
 	    !(server->opt->keep || server->opt->persist))
 		return 0;

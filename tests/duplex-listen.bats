@@ -260,6 +260,126 @@ ask_nothing() {
 	stop
 }
 
+# leave HOW OLD: a client that says OLD again and again, more than the pipes
+# hold, and goes while that is on its way
+ways_to_leave=(KILL TERM -l1 -c5 --half-close=1ms -T5ms -t10ms)
+leave() {
+	local options=()
+
+	[[ $1 != -* ]] || options=("$1")
+	background bash -c '{ yes "$1" | head -n 9000; } 2> /dev/null |
+	    exec "$IPCTOOL" duplex --connect=s "${@:2}" > /dev/null 2>&1' \
+	    leave "$2" "${options[@]}"
+	if [[ $1 != -* ]]; then
+		wait_until holds_below "$PID" s.in
+		sleep 0.0$((RANDOM % 4))
+		pkill "-$1" -P "$PID" ipctool || :
+	fi
+	finish "$PID" || :
+}
+
+# holds_below PID FILE: a child of the process has it open
+holds_below() {
+	local child
+
+	for child in $(pgrep -P "$1"); do
+		if holds "$child" "$2" || holds_below "$child" "$2"; then
+			return 0
+		fi
+	done
+	gone "$1"
+}
+
+@test "--persist: who goes before it is heard to the end harms nobody" {
+	local how n
+
+	need bc yes pkill pgrep
+	# 100 of each with FULL=1
+	for ((n = 0; n < ${FULL:-0} * 98 + 2; n++)); do
+		serve --persist -- bc -lq
+		for how in "${ways_to_leave[@]}"; do
+			leave "$how" 1234567
+			run -0 ask "6 * 7 + $n" -l 1
+			is $((42 + n))
+		done
+		stop
+		# It does not read for a while, or hands on what it has read.
+		serve --persist -- bash -c 'sleep 0.2
+		    grep --line-buffered . | grep --line-buffered . | cat'
+		for how in "${ways_to_leave[@]}"; do
+			leave "$how" 1234567
+			run -0 ask "new $n" -l 1
+			is "new $n"
+		done
+		stop
+		pids=()
+	done
+	size_is 0 err
+}
+
+@test "--persist: an answer that comes late is not the next client's" {
+	serve --persist -- sh -c 'while IFS= read -r line; do sleep 0.2
+		echo "<$line>"; done'
+	for n in 1 2 3; do
+		background bash -c 'echo old |
+		    "$IPCTOOL" duplex --connect=s -T 0.05 2> /dev/null'
+		finish "$PID" || :
+		run -0 --separate-stderr ask "new $n" -l 1
+		is "<new $n>"
+	done
+	stop
+}
+
+# offers: the server waits for the next client
+offers() {
+	[[ $(tail -n 1 err) == *"waiting for a client" ]]
+}
+
+@test "--persist: --idle-timeout takes away what COMMAND does not read" {
+	local words
+
+	for words in 10 100000; do
+		rm -f go err
+		serve --persist -v -T 0.2 -- sh -c \
+		    "until [ -e go ]; do sleep 0.02; done; $cat_lines"
+		background bash -c 'seq "$1" | timeout -s KILL 0.1 \
+		    "$IPCTOOL" duplex --connect=s' bash "$words"
+		finish "$PID" || :
+		wait_until grep -q 'nothing moved for 0.2s' err
+		wait_until offers
+		: > go
+		run -0 ask new -l 1
+		is "<new>"
+		stop
+	done
+}
+
+# lets_go PID FILE: it has closed what it has read to its end
+lets_go() {
+	! holds "$1" "$2"
+}
+
+@test "what a client has said is heard to its end, also when it is killed" {
+	local mode
+
+	random_file 100000 said
+	for mode in -k --persist; do
+		rm -f go got
+		serve "$mode" -- sh -c 'until [ -e go ]; do sleep 0.02; done
+		    exec cat > got'
+		background ipctool duplex --connect=s < said
+		wait_until holds "$PID" s.in
+		wait_until lets_go "$PID" said
+		die_pid "$PID"
+		: > go
+		wait_until test -e got
+		wait_until size_is 100000 got
+		same said got
+		pids=("$SERVER")
+		stop
+	done
+}
+
 @test "--persist ends with its COMMAND, and its status" {
 	serve --persist -- sh -c 'read -r line; echo "$line"; exit 3'
 	run -0 ask hello

@@ -71,15 +71,15 @@ writes_first='head -c 500000 /dev/zero && [ "$(head -c 500000 | wc -c)" = 500000
 	cat > slow <<- 'END'
 		for ((i = 0; i < $1; i++)); do
 			head -c 131072 /dev/zero & sleep 1
-			head -c 65536 | tail -c 0
+			head -c 65536 > /dev/null
 			for ((k = 0; k < 300000; k++)); do :; done
-			head -c 65536 | tail -c 0
+			head -c 65536 > /dev/null
 			wait
 		done
 	END
 	LIMIT=600 run -0 --separate-stderr ipctool duplex --deadlock=0.4 \
-	    bash slow $((${FULL:-0} * 120 + 3)) :: \
-	    bash slow $((${FULL:-0} * 120 + 3))
+	    bash slow $((${FULL:-0} * 140 + 3)) :: \
+	    bash slow $((${FULL:-0} * 140 + 3))
 	stderr_is ""
 }
 
