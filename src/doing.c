@@ -480,8 +480,9 @@ doing_classify(int proc, const struct process_info *process,
 	if (procfs_get_wchan(proc, process->pid, thread->tid,
 	    thread->wchan) == -1)
 		thread->wchan[0] = '\0';
-	/* In cgroup v2 it sleeps there, whatever it did before. */
-	if (strcmp(thread->wchan, "do_freezer_trap") == 0)
+	/* In cgroup v2 it sleeps there, though its call seems to go on. */
+	if (strcmp(thread->wchan, "do_freezer_trap") == 0 ||
+	    strcmp(thread->wchan, "get_signal") == 0)
 		thread->doing = DOING_FROZEN;
 	else if (state == 'D' && !is_vfork(thread))
 		thread->doing = DOING_DISK;

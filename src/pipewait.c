@@ -12,10 +12,11 @@
 #include "pipewait.h"
 #include "wakeup.h"
 
-/* Processes that are not stuck, and of which it has not been told yet. */
+/* Processes that are not stuck, and how many of them it was told of. */
 struct acting {
 	struct process_info	**list;
 	size_t			 n;
+	size_t			 told;
 };
 
 static int
@@ -382,8 +383,7 @@ is_as_before(const struct pipe_look *before,
 
 /* Whether a process goes on whatever others do. */
 static enum process_acts
-find_acts(const struct pipewait *wait, const struct pipe_look *before,
-    struct process_info *process)
+find_acts(const struct pipewait *wait, struct process_info *process)
 {
 	if (!may_be_stuck(process))
 		return ACTS_THREAD;
@@ -393,16 +393,19 @@ find_acts(const struct pipewait *wait, const struct pipe_look *before,
 		return ACTS_UNSEEN;
 	process->acts = ACTS_NOT;
 	wakeup_find(wait->look->proc, process, waits_for_itself(process));
-	if (process->acts == ACTS_NOT && before != NULL &&
-	    !is_as_before(before, process))
-		return ACTS_MOVED;
 	return process->acts;
 }
 
-/*
- * Everybody is stuck who only waits for others; then those that wait for
- * somebody who acts are taken out, and so on.
- */
+/* Those that wait for somebody who acts are taken out, and so on. */
+static void
+free_all(const struct pipe_look *look, struct acting *acting)
+{
+	/* The list grows while it is told. */
+	for (; acting->told < acting->n; acting->told++)
+		free_waiters(look, acting, acting->list[acting->told]);
+}
+
+/* Everybody is stuck who only waits for others that are. */
 static int
 find_stuck(struct pipewait *wait, const struct pipe_look *before)
 {
@@ -418,13 +421,19 @@ find_stuck(struct pipewait *wait, const struct pipe_look *before)
 		look->processes[i]->stuck = true;
 	for (size_t i = 0; i < look->nprocesses; i++) {
 		process = look->processes[i];
-		process->acts = find_acts(wait, before, process);
+		process->acts = find_acts(wait, process);
 		if (process->acts != ACTS_NOT)
 			set_acting(&acting, process);
 	}
-	/* The list grows while it is told. */
-	for (size_t i = 0; i < acting.n; i++)
-		free_waiters(look, &acting, acting.list[i]);
+	free_all(look, &acting);
+	for (size_t i = 0; before != NULL && i < look->nprocesses; i++) {
+		process = look->processes[i];
+		if (!process->stuck || is_as_before(before, process))
+			continue;
+		process->acts = ACTS_MOVED;
+		set_acting(&acting, process);
+	}
+	free_all(look, &acting);
 	wait->nstuck = look->nprocesses - acting.n;
 	free(acting.list);
 	return 0;
