@@ -118,8 +118,10 @@ print_node(struct graph *graph, const char *node, int fd, const char *state,
 static const char *
 doing_of(const struct process_info *process)
 {
-	return pipeinfo_doing_name(process->nthreads == 0 ? DOING_UNKNOWN :
-	    process->threads[0].doing);
+	const struct thread_info *thread = pipeinfo_thread(process);
+
+	return pipeinfo_doing_name(thread == NULL ? DOING_UNKNOWN :
+	    thread->doing);
 }
 
 static void

@@ -489,7 +489,7 @@ print_end(struct print *print, const struct pipe_end *end)
 	print->row.process = process;
 	if (end->nwaiting < 2) {
 		print->row.thread = end->waiter != NULL ? end->waiter :
-		    process->nthreads > 0 ? process->threads : NULL;
+		    pipeinfo_thread(process);
 		print_row(print);
 		return;
 	}

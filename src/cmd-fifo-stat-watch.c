@@ -104,7 +104,7 @@ is_other(void *arg, int fd, int dir)
 	if (fd == others->end->fd || fd == STDERR_FILENO ||
 	    fd == (reader ? STDOUT_FILENO : STDIN_FILENO))
 		return 0;
-	if (procfs_get_flags(others->look->proc, others->end->process->pid,
+	if (procfs_get_flags(others->look->proc, others->end->process->task,
 	    fd, &flags) == -1)
 		return 1;
 	return (flags & O_PATH) == 0 &&
@@ -136,7 +136,7 @@ read_meter(const struct pipe_look *look, const struct pipe_info *pipe,
 	if (others.end == NULL)
 		return meter;
 	meter.pid = others.end->process->pid;
-	snprintf(path, sizeof(path), "%d/fd", meter.pid);
+	snprintf(path, sizeof(path), "%d/fd", others.end->process->task);
 	if (procfs_each(look->proc, path, is_other, &others) != 0 ||
 	    procfs_get_io(look->proc, meter.pid, &in, &out) == -1)
 		meter.pid = 0;

@@ -17,8 +17,10 @@
 #include "pipewait.h"
 #include "status.h"
 #include "trace.h"
+#include "wakeup.h"
 
 #define MANY_ENDS	32	/* of one pipe */
+#define MANY_THREADS	16	/* of one process, that do different things */
 
 struct why {
 	const struct fifo_stat	*fs;
@@ -28,6 +30,7 @@ struct why {
 	FILE			*roots;		/* said below the chain */
 	char			*roots_text;
 	size_t			 roots_size;
+	unsigned int		 nroots;
 	bool			 deadlock;
 };
 
@@ -72,7 +75,7 @@ print_step(struct why *why, const struct step *step,
 
 struct full_disk {
 	struct why	*why;
-	pid_t		 pid;
+	pid_t		 task;
 	char		 name[4096];
 };
 
@@ -89,13 +92,13 @@ is_on_full_disk(void *arg, int fd, int dir)
 	snprintf(name, sizeof(name), "%d", fd);
 	if (procfs_stat_link(dir, name, &st) == -1 || !S_ISREG(st.st_mode))
 		return 0;
-	if (procfs_get_flags(full->why->look->proc, full->pid, fd, &flags) ==
+	if (procfs_get_flags(full->why->look->proc, full->task, fd, &flags) ==
 	    -1 || (flags & O_ACCMODE) == O_RDONLY || (flags & O_PATH) != 0)
 		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", full->pid, fd);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", full->task, fd);
 	if (statfs(path, &fs) == -1 || fs.f_blocks == 0 || fs.f_bavail > 0)
 		return 0;
-	snprintf(path, sizeof(path), "%d/fd/%d", full->pid, fd);
+	snprintf(path, sizeof(path), "%d/fd/%d", full->task, fd);
 	return procfs_read_link(full->why->look->proc, path, full->name,
 	    sizeof(full->name)) == 0;
 }
@@ -105,7 +108,7 @@ static const char *
 say_root(struct why *why, const struct process_info *process,
     const struct thread_info *thread, FILE *f)
 {
-	struct full_disk full = { .why = why, .pid = process->pid };
+	struct full_disk full = { .why = why, .task = process->task };
 	char path[64];
 
 	if (thread == NULL) {
@@ -118,7 +121,7 @@ say_root(struct why *why, const struct process_info *process,
 		stat_say_hidden(f, why->look, "; not visible: ");
 		return "not-visible";
 	}
-	snprintf(path, sizeof(path), "%d/fd", process->pid);
+	snprintf(path, sizeof(path), "%d/fd", process->task);
 	if (procfs_each(why->look->proc, path, is_on_full_disk, &full) > 0) {
 		fprintf(f, "; its file %s is on a full disk",
 		    trace_safe(full.name));
@@ -147,13 +150,48 @@ say_cycle(struct why *why, struct process_info *process)
 		stat_say_process(why->roots, cycle[0]);
 		stat_say_hidden(why->roots, why->look,
 		    ", as far as can be seen; not visible: ");
+		if (why->look->inner)
+			fputs(", as far as can be seen from this PID name "
+			    "space", why->roots);
 		fputc('\n', why->roots);
 	}
 	free(cycle);
 }
 
+/* Of its own accord a process goes on, though a thread of it waits. */
+static const char *
+say_acts(struct why *why, const struct step *step, FILE *f)
+{
+	switch (step->process->acts) {
+	case ACTS_SIGNAL:
+		fprintf(f, "catches %s, which may end its wait",
+		    wakeup_signal_name(step->process->signal));
+		return "signal";
+	case ACTS_CHILD:
+		fputs("catches SIGCHLD, which comes when a child of it ends",
+		    f);
+		return "signal";
+	case ACTS_TIMER:
+		fputs("has a timer, which may end its wait", f);
+		return "timer";
+	case ACTS_RING:
+		fputs("has an io_uring, which may end its wait", f);
+		return "io_uring";
+	case ACTS_MOVED:
+		fputs("went on while we looked", f);
+		return "moving";
+	case ACTS_OURS:
+		fputs("waits for fifo-stat itself", f);
+		return "fifo-stat";
+	default:
+		return say_root(why, step->process, step->thread, f);
+	}
+}
+
+/* The same root is told once, wherever chains come upon it. */
 static void
-print_root(struct why *why, struct step *step, struct libscols_line *above)
+print_root(struct why *why, struct step *step, bool by_itself,
+    struct libscols_line *above)
 {
 	char *sentence = NULL;
 	size_t size;
@@ -162,12 +200,14 @@ print_root(struct why *why, struct step *step, struct libscols_line *above)
 	f = open_memstream(&sentence, &size);
 	if (f == NULL)
 		err(STATUS_ERROR, NULL);
-	step->cause = say_root(why, step->process, step->thread, f);
+	step->cause = by_itself ? say_acts(why, step, f) :
+	    say_root(why, step->process, step->thread, f);
 	fclose(f);
 	step->sentence = sentence;
 	fputs("root cause: ", why->roots);
 	stat_say_process(why->roots, step->process);
 	fprintf(why->roots, " %s\n", sentence);
+	why->nroots++;
 	print_step(why, step, above);
 	free(sentence);
 }
@@ -176,15 +216,36 @@ static void
 print_chain(struct why *, struct process_info *, const struct thread_info *,
     struct libscols_line *above);
 
+/*
+ * Whether the chain below a process leads to nothing but back to it, though
+ * it goes on by itself.
+ */
+static void
+print_what_acts(struct why *why, struct process_info *process,
+    struct libscols_line *above)
+{
+	struct step step = { .process = process };
+
+	step.thread = pipewait_acting(process);
+	if (step.thread == NULL)
+		step.thread = pipewait_thread(process);
+	if (!process->told)
+		print_root(why, &step, true, above);
+	process->told = true;
+}
+
 /* What it waits for, and below it those that it waits for. */
 static void
 print_waiting(struct why *why, const struct step *step,
-    struct process_info *const *list, size_t n, struct libscols_line *above)
+    struct process_info *process, struct process_info *const *list, size_t n,
+    struct libscols_line *above)
 {
+	unsigned int nroots = why->nroots;
 	struct process_info **copy;
 	struct libscols_line *line;
 	char *sentence = NULL;
 	struct step said = *step;
+	bool itself = false;
 	size_t size;
 	FILE *f;
 
@@ -198,8 +259,14 @@ print_waiting(struct why *why, const struct step *step,
 	said.sentence = sentence;
 	line = print_step(why, &said, above);
 	free(sentence);
-	for (size_t i = 0; i < n; i++)
-		print_chain(why, copy[i], pipewait_thread(copy[i]), line);
+	for (size_t i = 0; i < n; i++) {
+		if (copy[i] == process && process->acts != ACTS_NOT)
+			itself = true;
+		else
+			print_chain(why, copy[i], NULL, line);
+	}
+	if (process->acts != ACTS_NOT && (itself || why->nroots == nroots))
+		print_what_acts(why, process, line);
 	free(copy);
 }
 
@@ -223,12 +290,65 @@ waits_as_others(const struct thread_info *thread)
 }
 
 static void
-print_chain(struct why *why, struct process_info *process,
+print_thread(struct why *why, struct process_info *process,
     const struct thread_info *thread, struct libscols_line *above)
 {
 	struct step step = { .process = process, .thread = thread };
 	struct process_info *const *list;
 	size_t n = 0;
+
+	if (waits_as_others(thread)) {
+		step.sentence = "waits as others above";
+		print_step(why, &step, above);
+		return;
+	}
+	if (thread != NULL)
+		n = pipewait_releasers(&why->wait, process, thread, &list);
+	if (n == 0)
+		print_root(why, &step, false, above);
+	else
+		print_waiting(why, &step, process, list, n, above);
+}
+
+static bool
+waits_alike(const struct thread_info *one, const struct thread_info *other)
+{
+	return one->doing == other->doing && one->pipe == other->pipe &&
+	    one->access == other->access && one->doing != DOING_POLLING;
+}
+
+/* All threads of which there is something to tell; or else one. */
+static void
+print_threads(struct why *why, struct process_info *process,
+    struct libscols_line *above)
+{
+	const struct thread_info *told[MANY_THREADS], *thread;
+	size_t n = 0, same;
+
+	for (size_t i = 0; i < process->nthreads && n < MANY_THREADS; i++) {
+		thread = &process->threads[i];
+		if (!pipewait_waits(thread) && thread->doing != DOING_OPENING)
+			continue;
+		same = 0;
+		while (same < n && !waits_alike(told[same], thread))
+			same++;
+		if (same < n)
+			continue;
+		told[n++] = thread;
+		print_thread(why, process, thread, above);
+	}
+	if (n == 0)
+		print_thread(why, process, pipewait_thread(process), above);
+}
+
+/* Of one thread, or of all with NULL. */
+static void
+print_chain(struct why *why, struct process_info *process,
+    const struct thread_info *thread, struct libscols_line *above)
+{
+	struct step step = {
+		.process = process, .thread = pipewait_thread(process),
+	};
 
 	if (process->in_chain || process->shown) {
 		step.sentence = "see above";
@@ -244,18 +364,10 @@ print_chain(struct why *why, struct process_info *process,
 		why->deadlock = true;
 		say_cycle(why, process);
 	}
-	if (waits_as_others(thread)) {
-		step.sentence = "waits as others above";
-		print_step(why, &step, above);
-		process->in_chain = false;
-		return;
-	}
-	if (thread != NULL)
-		n = pipewait_releasers(&why->wait, process, thread, &list);
-	if (n == 0)
-		print_root(why, &step, above);
+	if (thread == NULL)
+		print_threads(why, process, above);
 	else
-		print_waiting(why, &step, list, n, above);
+		print_thread(why, process, thread, above);
 	process->in_chain = false;
 }
 
@@ -278,37 +390,56 @@ print_pipe(struct why *why, const struct pipe_info *pipe)
 	}
 }
 
-static struct pipe_info *
-pipe_of(struct why *why, const struct stat_target *target)
+/* What is gone by now has no chain. */
+static int
+say_gone(const struct stat_target *target)
+{
+	warnx("%s: no such process", trace_safe(target->name));
+	return STATUS_ERROR;
+}
+
+static int
+print_process(struct why *why, const struct stat_target *target)
+{
+	const struct thread_info *thread = NULL;
+	struct process_info *process = stat_process_of(why->look, target);
+
+	if (process == NULL)
+		return say_gone(target);
+	/* A thread that was named, unless it stands for them all. */
+	for (size_t i = 0; target->pid != process->pid &&
+	    i < process->nthreads; i++)
+		if (process->threads[i].tid == target->pid)
+			thread = &process->threads[i];
+	if (!process->shown)
+		print_chain(why, process, thread, NULL);
+	return STATUS_OK;
+}
+
+static int
+print_target(struct why *why, const struct stat_target *target)
 {
 	const struct process_info *process;
 	const struct pipe_end *end;
+	struct pipe_info *pipe;
 	struct stat st;
 
-	if (target->pid == 0)
-		return fstat(target->pinned, &st) == -1 ? NULL :
+	if (target->pid == 0) {
+		pipe = fstat(target->pinned, &st) == -1 ? NULL :
 		    pipeinfo_want(why->look, &st, target->name);
-	process = pipeinfo_process(why->look, target->pid);
-	end = process == NULL ? NULL : pipeinfo_end_of(process, target->fd);
-	return end == NULL ? NULL : end->pipe;
-}
-
-static void
-print_target(struct why *why, const struct stat_target *target)
-{
-	struct process_info *process;
-	struct pipe_info *pipe;
-
-	if (target->pid != 0 && target->fd == -1) {
-		process = pipeinfo_process(why->look, target->pid);
-		if (process != NULL && !process->shown)
-			print_chain(why, process, pipewait_thread(process),
-			    NULL);
-		return;
+		if (pipe != NULL)
+			print_pipe(why, pipe);
+		return STATUS_OK;
 	}
-	pipe = pipe_of(why, target);
-	if (pipe != NULL)
-		print_pipe(why, pipe);
+	if (target->fd == -1)
+		return print_process(why, target);
+	process = stat_process_of(why->look, target);
+	end = process == NULL ? NULL : pipeinfo_end_of(process, target->fd);
+	if (process == NULL)
+		return say_gone(target);
+	if (end != NULL)
+		print_pipe(why, end->pipe);
+	return STATUS_OK;
 }
 
 /* A pipe at which nobody waits has no chain, but a state. */
@@ -345,16 +476,38 @@ add_columns(struct table *table)
 static int
 print_all(struct why *why, FILE *f)
 {
+	int status = STATUS_OK;
+
 	if (!stat_begin_table(why->fs, &why->table, f))
 		return STATUS_ERROR;
 	add_columns(&why->table);
 	for (size_t i = 0; i < why->fs->ntargets; i++)
-		print_target(why, &why->fs->targets[i]);
+		status = status_join(status, print_target(why,
+		    &why->fs->targets[i]));
 	for (size_t i = 0; why->fs->opt.all && i < why->look->npipes; i++)
 		print_pipe(why, why->look->pipes[i]);
 	if (table_end(&why->table) == -1)
 		return STATUS_ERROR;
-	return why->deadlock ? STATUS_DEADLOCK : STATUS_OK;
+	return status_join(status, why->deadlock ? STATUS_DEADLOCK :
+	    STATUS_OK);
+}
+
+/* What seems to be stuck is so only if it is in a second look as well. */
+static void
+find_stuck(struct why *why, const struct fifo_stat *fs)
+{
+	struct pipe_look before;
+
+	if (pipewait_begin(&why->wait, why->look, NULL) == -1)
+		err(STATUS_ERROR, NULL);
+	if (why->wait.nstuck == 0)
+		return;
+	pipewait_end(&why->wait);
+	before = *why->look;
+	stat_look(fs, why->look, true);
+	if (pipewait_begin(&why->wait, why->look, &before) == -1)
+		err(STATUS_ERROR, NULL);
+	pipeinfo_end(&before);
 }
 
 int
@@ -364,8 +517,9 @@ stat_print_why(const struct fifo_stat *fs, struct pipe_look *look, FILE *f)
 	int status;
 
 	why.roots = open_memstream(&why.roots_text, &why.roots_size);
-	if (why.roots == NULL || pipewait_begin(&why.wait, look) == -1)
+	if (why.roots == NULL)
 		err(STATUS_ERROR, NULL);
+	find_stuck(&why, fs);
 	status = print_all(&why, f);
 	fclose(why.roots);
 	if (!fs->opt.json && !fs->opt.raw) {

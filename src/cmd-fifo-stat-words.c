@@ -311,8 +311,10 @@ say_state(FILE *f, const struct pipe_look *look,
 		stat_say_hidden(f, look, "; not visible: ");
 		break;
 	case PIPE_STATE_UNUSED:
-		fputs("nobody has it open; who opens it waits until the other "
-		    "end is opened, too", f);
+		fprintf(f, "nobody%s %s it open; who opens it waits until the "
+		    "other end is opened, too",
+		    look->inner ? " in this PID name space" : "",
+		    look->lost_openers > 0 ? "is seen to have" : "has");
 		break;
 	case PIPE_STATE_OPENING_READ:
 		say_opening(f, pipe, PIPE_READ);
@@ -380,7 +382,7 @@ say_file(FILE *f, const struct pipe_look *look,
 {
 	char path[64], name[4096];
 
-	snprintf(path, sizeof(path), "%d/fd/%d", process->pid, fd);
+	snprintf(path, sizeof(path), "%d/fd/%d", process->task, fd);
 	if (procfs_read_link(look->proc, path, name, sizeof(name)) == -1)
 		fprintf(f, " of descriptor %d", fd);
 	else if (strncmp(name, "socket:", strlen("socket:")) == 0)
@@ -458,10 +460,12 @@ stat_say_doing(FILE *f, const struct pipe_look *look,
 		    doing_call_name(thread));
 		break;
 	case DOING_CHILD:
-		fputs("waits for a child to end", f);
+		fputs(thread->vforked ? "waits for a child to run its "
+		    "program, or to end" : "waits for a child to end", f);
 		break;
 	case DOING_THREAD:
-		fputs("waits for another thread of its own", f);
+		fprintf(f, "waits for another thread of its own%s",
+		    thread->timed ? ", or until a time-out" : "");
 		break;
 	case DOING_STOPPED:
 		fprintf(f, "is stopped; kill -CONT %d lets it go on",
@@ -469,6 +473,9 @@ stat_say_doing(FILE *f, const struct pipe_look *look,
 		break;
 	case DOING_TRACED:
 		fputs("is stopped by a debugger", f);
+		break;
+	case DOING_FROZEN:
+		fputs("is frozen by its cgroup", f);
 		break;
 	case DOING_DEAD:
 		fputs("has ended, and its parent has not waited for it", f);

@@ -231,15 +231,21 @@ parse_process(struct stat_target *target)
 	    target->pid > 0 && parse_id(colon + 1, '\0', &target->fd);
 }
 
-/* O_PATH: neither a reader nor a writer, and nobody in open(2) is woken. */
+/*
+ * O_PATH: neither a reader nor a writer, and nobody in open(2) is woken.
+ * *gone is set for a name that is gone, which may be what is waited for.
+ */
 static int
-pin(struct stat_target *target)
+pin(struct stat_target *target, bool *gone)
 {
 	const char *name = trace_name(target->name);
 	struct stat st;
 
 	target->pid = 0;
 	target->pinned = open(target->name, O_PATH | O_CLOEXEC);
+	*gone = target->pinned == -1 && (errno == ENOENT || errno == ENOTDIR);
+	if (*gone)
+		return STATUS_ERROR;
 	if (target->pinned == -1 || fstat(target->pinned, &st) == -1) {
 		warn("%s", name);
 		return STATUS_ERROR;
@@ -250,6 +256,21 @@ pin(struct stat_target *target)
 	close(target->pinned);
 	target->pinned = -1;
 	return STATUS_NOT_FIFO;
+}
+
+/* Nothing has to be waited for once it is gone. */
+static int
+take_path(const struct fifo_stat *fs, struct stat_target *target)
+{
+	bool gone;
+	int status = pin(target, &gone);
+
+	if (!gone)
+		return status;
+	if (fs->opt.event == EVENT_GONE)
+		return STATUS_OK;
+	warn("%s", trace_name(target->name));
+	return status;
 }
 
 /* The operands; those that will not do are said and left out. */
@@ -274,9 +295,9 @@ take_targets(struct fifo_stat *fs, char **names, size_t n)
 	fs->ntargets = 0;
 	for (size_t i = 0; i < n; i++) {
 		target = &fs->targets[i];
-		one = target->pid != 0 ? STATUS_OK : pin(target);
+		one = target->pid != 0 ? STATUS_OK : take_path(fs, target);
 		status = status_join(status, one);
-		if (one == STATUS_OK)
+		if (target->pid != 0 || target->pinned != -1)
 			fs->targets[fs->ntargets++] = *target;
 	}
 	return status;
@@ -329,6 +350,19 @@ want_process(const struct stat_target *target, struct pipe_look *look,
 	return STATUS_ERROR;
 }
 
+struct process_info *
+stat_process_of(const struct pipe_look *look,
+    const struct stat_target *target)
+{
+	struct process_info *process = pipeinfo_process(look, target->pid);
+	struct procfs_status status;
+
+	if (process == NULL && procfs_get_status(look->proc, target->pid,
+	    target->pid, &status) == 0)
+		process = pipeinfo_process(look, status.group);
+	return process;
+}
+
 /* What a process waits for in open(2) is one of its pipes, too. */
 static void
 want_opened(const struct fifo_stat *fs, const struct pipe_look *look)
@@ -338,7 +372,7 @@ want_opened(const struct fifo_stat *fs, const struct pipe_look *look)
 	for (size_t i = 0; i < fs->ntargets; i++) {
 		if (fs->targets[i].pid == 0 || fs->targets[i].fd != -1)
 			continue;
-		process = pipeinfo_process(look, fs->targets[i].pid);
+		process = stat_process_of(look, &fs->targets[i]);
 		for (size_t j = 0; process != NULL && j < process->nthreads;
 		    j++)
 			if (process->threads[j].doing == DOING_OPENING)
@@ -393,9 +427,10 @@ stat_look(const struct fifo_stat *fs, struct pipe_look *look, bool quiet)
 {
 	int status = look_once(fs, look, quiet);
 
+	/* What failed was said, but for what fails only now. */
 	for (int i = 1; i < LOOK_TRIES && is_torn(look); i++) {
 		pipeinfo_end(look);
-		status = look_once(fs, look, true);
+		status = look_once(fs, look, quiet || status != STATUS_OK);
 	}
 	for (size_t i = 0; i < look->npipes; i++)
 		if (look->pipes[i]->wanted)

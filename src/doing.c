@@ -35,6 +35,7 @@ enum kind {
 	KIND_EPOLL,
 	KIND_SLEEP,
 	KIND_WAIT,
+	KIND_VFORK,
 	KIND_FUTEX
 };
 
@@ -81,6 +82,13 @@ static const struct call {
 	{ SYS_clock_nanosleep, KIND_SLEEP, "clock_nanosleep" },
 	{ SYS_wait4, KIND_WAIT, "wait4" },
 	{ SYS_waitid, KIND_WAIT, "waitid" },
+#ifdef SYS_vfork
+	{ SYS_vfork, KIND_VFORK, "vfork" },
+#endif
+	{ SYS_clone, KIND_VFORK, "clone" },
+#ifdef SYS_clone3
+	{ SYS_clone3, KIND_VFORK, "clone3" },
+#endif
 	{ SYS_futex, KIND_FUTEX, "futex" },
 	{ SYS_flock, KIND_FD, "flock" },
 	{ SYS_fcntl, KIND_FD, "fcntl" },
@@ -248,7 +256,7 @@ polls(const struct process_info *process, struct thread_info *thread)
 	thread->timed = thread->call.number == SYS_ppoll ? args[2] != 0 :
 	    (int)args[2] >= 0;
 	thread->polls_others = n < args[1];
-	if (n > 0 && procfs_get_memory(process->pid, args[0], fds,
+	if (n > 0 && procfs_get_memory(thread->tid, args[0], fds,
 	    n * sizeof(fds[0])) == -1) {
 		thread->polls_others = true;
 		return;
@@ -261,14 +269,14 @@ polls(const struct process_info *process, struct thread_info *thread)
 }
 
 static bool
-get_set(const struct process_info *process, uint64_t address, size_t n,
+get_set(const struct thread_info *thread, uint64_t address, size_t n,
     fd_set *set)
 {
 	size_t size = (n + 63) / 64 * 8;	/* the kernel's words */
 
 	FD_ZERO(set);
 	return address == 0 ||
-	    procfs_get_memory(process->pid, address, set, size) == 0;
+	    procfs_get_memory(thread->tid, address, set, size) == 0;
 }
 
 static void
@@ -276,55 +284,80 @@ selects(const struct process_info *process, struct thread_info *thread)
 {
 	const uint64_t *args = thread->call.args;
 	size_t n = args[0] < FD_SETSIZE ? (size_t)args[0] : FD_SETSIZE;
-	fd_set in, out;
+	fd_set in, out, other;
 
 	thread->timed = args[4] != 0;
 	thread->polls_others = n < args[0];
-	if (!get_set(process, args[1], n, &in) ||
-	    !get_set(process, args[2], n, &out)) {
+	if (!get_set(thread, args[1], n, &in) ||
+	    !get_set(thread, args[2], n, &out) ||
+	    !get_set(thread, args[3], n, &other)) {
 		thread->polls_others = true;
 		return;
 	}
 	for (int fd = 0; fd < (int)n; fd++)
-		if (FD_ISSET(fd, &in) || FD_ISSET(fd, &out))
+		if (FD_ISSET(fd, &in) || FD_ISSET(fd, &out) ||
+		    FD_ISSET(fd, &other))
 			add_polled(process, thread, fd,
 			    FD_ISSET(fd, &in) != 0, FD_ISSET(fd, &out) != 0);
 }
 
-/* "tfd:  3 events:  19 data: ...", a line a descriptor, in fdinfo. */
+/*
+ * A line a descriptor in fdinfo: "tfd: 3 events: 19 data: 0 pos:0 ino:a1
+ * sdev:f".  The number is that of the time when it was added: what has it
+ * now may be another file, or the list another process' own.
+ */
+static void
+epolls_one(const struct process_info *process, struct thread_info *thread,
+    const char *line)
+{
+	const char *at = line + strlen("tfd:"), *ino;
+	const struct pipe_end *pipe_end;
+	unsigned long events;
+	char *end;
+	int fd;
+
+	fd = (int)strtoul(at, &end, 10);
+	end += strspn(end, " ");
+	if (strncmp(end, "events:", strlen("events:")) != 0) {
+		thread->polls_others = true;
+		return;
+	}
+	events = strtoul(end + strlen("events:"), NULL, 16);
+	pipe_end = pipeinfo_end_of(process, fd);
+	ino = strstr(line, "ino:");
+	if (pipe_end != NULL && ino != NULL && ino < strchrnul(line, '\n') &&
+	    strtoull(ino + strlen("ino:"), NULL, 16) != pipe_end->pipe->ino)
+		thread->polls_others = true;
+	else
+		add_polled(process, thread, fd,
+		    (events & (EPOLLIN | EPOLLRDNORM)) != 0,
+		    (events & (EPOLLOUT | EPOLLWRNORM)) != 0);
+}
+
 static void
 epolls(int proc, const struct process_info *process,
     struct thread_info *thread)
 {
 	static char text[EPOLL_TEXT];
 	const uint64_t *args = thread->call.args;
-	char path[64];
-	unsigned long fd, events;
 	const char *at = text;
-	char *end;
+	char path[64];
 
 	thread->timed = (int)args[3] >= 0;
 #ifdef SYS_epoll_pwait2
 	if (thread->call.number == SYS_epoll_pwait2)
 		thread->timed = args[3] != 0;
 #endif
-	snprintf(path, sizeof(path), "%d/fdinfo/%d", process->pid,
+	snprintf(path, sizeof(path), "%d/fdinfo/%d", process->task,
 	    (int)args[0]);
+	text[0] = '\0';
 	if (procfs_read(proc, path, text, sizeof(text)) >=
 	    (ssize_t)sizeof(text) - 1)
 		thread->polls_others = true;
 	else if (strstr(text, "tfd:") == NULL)
 		thread->polls_others = true;
-	while ((at = strstr(at, "tfd:")) != NULL) {
-		at += strlen("tfd:");
-		fd = strtoul(at, &end, 10);
-		end += strspn(end, " ");
-		if (strncmp(end, "events:", strlen("events:")) != 0)
-			continue;
-		events = strtoul(end + strlen("events:"), NULL, 16);
-		add_polled(process, thread, (int)fd, (events & EPOLLIN) != 0,
-		    (events & EPOLLOUT) != 0);
-	}
+	for (; (at = strstr(at, "tfd:")) != NULL; at++)
+		epolls_one(process, thread, at);
 }
 
 /* A child or, of waitid(2), some of them: then any. */
@@ -353,7 +386,7 @@ waits_for_thread(int proc, const struct process_info *process,
 
 	thread->timed = args[3] != 0;
 	if (process->nthreads > 1 && ((args[1] & FUTEX_PRIVATE_FLAG) != 0 ||
-	    procfs_is_private(proc, process->pid, args[0])))
+	    procfs_is_private(proc, process->task, args[0])))
 		thread->doing = DOING_THREAD;
 }
 
@@ -395,6 +428,10 @@ classify_call(int proc, const struct process_info *process,
 	case KIND_WAIT:
 		waits(thread);
 		break;
+	case KIND_VFORK:
+		thread->doing = DOING_CHILD;
+		thread->vforked = true;
+		break;
 	case KIND_FUTEX:
 		waits_for_thread(proc, process, thread);
 		break;
@@ -405,6 +442,13 @@ classify_call(int proc, const struct process_info *process,
 	case KIND_OTHER:
 		break;
 	}
+}
+
+/* Only KILL ends that wait, which is shown as one that no signal ends. */
+static bool
+is_vfork(const struct thread_info *thread)
+{
+	return find_call(thread->call.number)->kind == KIND_VFORK;
 }
 
 void
@@ -436,7 +480,11 @@ doing_classify(int proc, const struct process_info *process,
 	if (procfs_get_wchan(proc, process->pid, thread->tid,
 	    thread->wchan) == -1)
 		thread->wchan[0] = '\0';
-	if (state == 'D')
+	/* In cgroup v2 it sleeps there, though its call seems to go on. */
+	if (strcmp(thread->wchan, "do_freezer_trap") == 0 ||
+	    strcmp(thread->wchan, "get_signal") == 0)
+		thread->doing = DOING_FROZEN;
+	else if (state == 'D' && !is_vfork(thread))
 		thread->doing = DOING_DISK;
 	else if (thread->call.number == PROCFS_HIDDEN)
 		thread->doing = DOING_UNKNOWN;

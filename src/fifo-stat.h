@@ -80,6 +80,13 @@ struct fifo_stat {
 int	 stat_look(const struct fifo_stat *, struct pipe_look *look,
 	    bool quiet);
 
+/*
+ * The process that was named, by its number or by that of a thread of it;
+ * NULL when it was not seen.
+ */
+struct process_info	*stat_process_of(const struct pipe_look *,
+			    const struct stat_target *);
+
 /* Print a look, as the options say.  Returns the status. */
 int	 stat_show(struct fifo_stat *, struct pipe_look *, FILE *);
 

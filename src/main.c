@@ -36,8 +36,10 @@
  *	deadlock.c	whether both sides wait for each other
  *	procfs.c	what /proc says of other processes
  *	doing.c		what a thread of one does
+ *	opened.c	which file it is that it opens
  *	pipeinfo.c	what a pipe is, who holds it, who waits at it
  *	pipewait.c	who waits for whom
+ *	wakeup.c	what of its own may end a wait
  *	child.c		commands that we run: start, reap, end
  *	limiter.c	a token bucket for --rate-limit
  *	dump.c		traffic made readable

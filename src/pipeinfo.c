@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "deadline.h"
 #include "doing.h"
+#include "opened.h"
 #include "pipeinfo.h"
 #include "procfs.h"
 
@@ -34,6 +35,7 @@ struct visit {
 	struct procfs_call	*calls;		/* of its threads */
 	struct pipe_end		**spare;	/* read as descriptors come */
 	size_t			 opening;	/* threads that open files */
+	bool			 listed;	/* it has any descriptor */
 };
 
 static int
@@ -171,14 +173,14 @@ pipeinfo_want(struct pipe_look *look, const struct stat *st, const char *name)
 
 /* The name of a pipe that was found as a descriptor of somebody. */
 static struct pipe_info *
-add_found(struct pipe_look *look, const struct stat *st, pid_t pid, int fd)
+add_found(struct pipe_look *look, const struct stat *st, pid_t task, int fd)
 {
 	static const char anonymous[] = "pipe:[";
 	char path[64], name[NAME_SIZE];
 	struct pipe_info *pipe;
 	size_t length;
 
-	snprintf(path, sizeof(path), "%d/fd/%d", pid, fd);
+	snprintf(path, sizeof(path), "%d/fd/%d", task, fd);
 	if (procfs_read_link(look->proc, path, name, sizeof(name)) == -1)
 		strlcpy(name, "?", sizeof(name));
 	length = strlen(name);
@@ -195,7 +197,7 @@ add_found(struct pipe_look *look, const struct stat *st, pid_t pid, int fd)
 
 struct want {
 	struct pipe_look	*look;
-	pid_t			 pid;
+	pid_t			 task;
 	int			 fd;		/* -1: all */
 	int			 found;
 	int			 errnum;	/* of the last stat(2) */
@@ -220,7 +222,7 @@ want_one(void *arg, int fd, int dir)
 	}
 	pipe = find_pipe(want->look, st.st_dev, st.st_ino);
 	if (pipe == NULL)
-		pipe = add_found(want->look, &st, want->pid, fd);
+		pipe = add_found(want->look, &st, want->task, fd);
 	if (pipe == NULL)
 		return -1;
 	pipe->wanted = true;
@@ -232,11 +234,12 @@ int
 pipeinfo_want_fd(struct pipe_look *look, pid_t pid, int fd)
 {
 	struct want want = {
-		.look = look, .pid = pid, .fd = fd, .errnum = EBADF,
+		.look = look, .fd = fd, .errnum = EBADF,
+		.task = procfs_living_thread(look->proc, pid),
 	};
 	char path[64];
 
-	snprintf(path, sizeof(path), "%d/fd", pid);
+	snprintf(path, sizeof(path), "%d/fd", want.task);
 	if (procfs_each(look->proc, path, want_one, &want) == -1)
 		return -1;
 	if (want.found == 0 && fd != -1) {
@@ -331,6 +334,7 @@ visit_fd(void *arg, int fd, int dir)
 		[O_RDWR] = PIPE_BOTH,
 	};
 	struct visit *visit = arg;
+	struct process_info *process = visit->process;
 	struct pipe_look *look = visit->look;
 	struct pipe_info *pipe;
 	struct pipe_end *end;
@@ -338,6 +342,7 @@ visit_fd(void *arg, int fd, int dir)
 	struct stat st;
 	int flags;
 
+	visit->listed = true;
 	snprintf(name, sizeof(name), "%d", fd);
 	if (procfs_stat_link(dir, name, &st) == -1 || !S_ISFIFO(st.st_mode))
 		return 0;
@@ -345,18 +350,20 @@ visit_fd(void *arg, int fd, int dir)
 	if (pipe == NULL && !look->all)
 		return 0;
 	/* O_PATH is no end: it neither reads nor writes. */
-	if (procfs_get_flags(look->proc, visit->process->pid, fd, &flags) ==
-	    -1 || (flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_ACCMODE)
+	if (procfs_get_flags(look->proc, process->task, fd, &flags) == -1 ||
+	    (flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_ACCMODE)
 		return 0;
 	if (pipe == NULL)
-		pipe = add_found(look, &st, visit->process->pid, fd);
+		pipe = add_found(look, &st, process->task, fd);
 	if (pipe == NULL)
 		return -1;
-	if (visit->process->pid == getpid()) {
+	if (process->pid == getpid()) {
 		pipe->ours |= access[flags & O_ACCMODE];
+		pipe->our_output = pipe->our_output ||
+		    fd == STDOUT_FILENO || fd == STDERR_FILENO;
 		return 0;
 	}
-	end = add_end(look, visit->process, pipe);
+	end = add_end(look, process, pipe);
 	if (end == NULL)
 		return -1;
 	end->fd = fd;
@@ -366,92 +373,32 @@ visit_fd(void *arg, int fd, int dir)
 }
 
 /*
- * What would be ours if we looked for it under its name, as a path below
- * /proc; false for all other paths.
- */
-static bool
-is_own_path(const struct process_info *process, const char *path,
-    char *found, size_t size)
-{
-	static const struct {
-		const char	*prefix;
-		const char	*stands_for;	/* below /proc/PID */
-	} own[] = {
-		{ "/proc/self/", "" },
-		{ "/proc/thread-self/", "" },
-		{ "/dev/fd/", "fd/" },
-		{ "/dev/stdin", "fd/0" },
-		{ "/dev/stdout", "fd/1" },
-		{ "/dev/stderr", "fd/2" },
-	};
-	size_t length;
-
-	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
-		length = strlen(own[i].prefix);
-		if (strncmp(path, own[i].prefix, length) != 0)
-			continue;
-		snprintf(found, size, "%d/%s%s", process->pid,
-		    own[i].stands_for, path + length);
-		return true;
-	}
-	return false;
-}
-
-/* Where a path of a process begins: a link below /proc. */
-static void
-base_of(const struct process_info *process, const struct doing_open *wanted,
-    char *base, size_t size)
-{
-	if (wanted->path[0] == '/')
-		snprintf(base, size, "%d/root", process->pid);
-	else if (wanted->dir == AT_FDCWD)
-		snprintf(base, size, "%d/cwd", process->pid);
-	else
-		snprintf(base, size, "%d/fd/%d", process->pid, wanted->dir);
-}
-
-/* The path from our root, as far as it can be said. */
-static void
-absolute(const struct pipe_look *look, const char *base, const char *path,
-    char *name, size_t size)
-{
-	if (procfs_read_link(look->proc, base, name, size) == -1)
-		name[0] = '\0';
-	if (strcmp(name, "/") == 0)
-		name[0] = '\0';
-	if (name[0] != '\0' || path[0] == '/')
-		strlcat(name, path[0] == '/' ? "" : "/", size);
-	strlcat(name, path, size);
-}
-
-/*
  * The FIFO that a thread is blocked on in open(2).  Its name is all there
  * is: when that is gone, or names something else by now, the FIFO is lost.
  */
 static struct pipe_info *
-find_opened(struct pipe_look *look, const struct process_info *process,
+find_opened(struct pipe_look *look, const struct thread_info *thread,
     const struct doing_open *wanted)
 {
-	char base[64], path[NAME_SIZE], name[NAME_SIZE];
+	char name[NAME_SIZE];
+	struct opened opened;
 	struct pipe_info *pipe;
-	struct stat st;
-	bool found, own;
 
-	base_of(process, wanted, base, sizeof(base));
-	own = is_own_path(process, wanted->path, path, sizeof(path));
-	if (!own)
-		snprintf(path, sizeof(path), "%s/%s", base, wanted->path);
-	found = fstatat(look->proc, path, &st, 0) == 0 &&
-	    S_ISFIFO(st.st_mode);
-	pipe = found ? find_pipe(look, st.st_dev, st.st_ino) : NULL;
-	if (pipe != NULL || !look->all)
-		return pipe;
-	if (!own || procfs_read_link(look->proc, path, name, sizeof(name)) ==
-	    -1)
-		absolute(look, base, wanted->path, name, sizeof(name));
-	pipe = add_pipe(look, found ? &st : NULL, name);
+	opened_find(look->proc, thread->tid, wanted, &opened, name,
+	    sizeof(name));
+	pipe = opened.found ? find_pipe(look, opened.st.st_dev,
+	    opened.st.st_ino) : NULL;
+	if (pipe == NULL && !look->all) {
+		/* It may be one that is wanted, under its old name. */
+		look->lost_openers += !opened.found;
+		return NULL;
+	}
 	if (pipe != NULL)
-		pipe->unlinked = !found || st.st_nlink == 0;
+		return pipe;
+	pipe = add_pipe(look, opened.found ? &opened.st : NULL, name);
+	if (pipe != NULL)
+		pipe->unlinked = opened.found ? opened.st.st_nlink == 0 :
+		    opened.vanished;
 	return pipe;
 }
 
@@ -497,14 +444,14 @@ visit_opener(struct visit *visit, struct thread_info *thread)
 	sure = strcmp(wchan, "wait_for_partner") == 0;
 	if (!sure && strcmp(wchan, "0") != 0)
 		return 0;
-	if (doing_get_open(process->pid, &thread->call, &wanted) == -1) {
+	if (doing_get_open(thread->tid, &thread->call, &wanted) == -1) {
 		look->lost_openers += sure;
 		return 0;
 	}
 	if ((wanted.flags & O_ACCMODE) == O_RDWR ||
 	    (wanted.flags & (O_NONBLOCK | O_PATH)) != 0)
 		return 0;
-	pipe = find_opened(look, process, &wanted);
+	pipe = find_opened(look, thread, &wanted);
 	if (pipe == NULL)
 		return look->errnum == 0 ? 0 : -1;
 	return add_opener(look, process, thread, pipe, wanted.flags);
@@ -594,25 +541,41 @@ keep(struct pipe_look *look, struct process_info *process)
 static void
 count_hidden(struct pipe_look *look, pid_t pid)
 {
+	pid_t task = procfs_living_thread(look->proc, pid);
 	struct procfs_stat stat;
 
-	if (procfs_get_stat(look->proc, pid, pid, &stat) == 0 &&
+	if (procfs_get_stat(look->proc, pid, task, &stat) == 0 &&
 	    !stat.kernel && stat.state != 'Z' && stat.state != 'X')
 		look->hidden++;
 }
 
 static int
-visit_ends(struct visit *visit)
+visit_fds(struct visit *visit)
 {
 	struct pipe_look *look = visit->look;
-	pid_t pid = visit->process->pid;
 	char path[64];
 
-	snprintf(path, sizeof(path), "%d/fd", pid);
+	snprintf(path, sizeof(path), "%d/fd", visit->process->task);
 	if (procfs_each(look->proc, path, visit_fd, visit) == -1 &&
-	    look->errnum == 0 && (errno == EACCES || errno == EPERM))
-		count_hidden(look, pid);
+	    look->errnum == 0 && (errno == EACCES || errno == EPERM)) {
+		count_hidden(look, visit->process->pid);
+		visit->listed = true;
+	}
 	return look->errnum == 0 ? 0 : -1;
+}
+
+/* The descriptors are those of any thread; of one that has ended, none. */
+static int
+visit_ends(struct visit *visit)
+{
+	struct process_info *process = visit->process;
+
+	if (visit_fds(visit) == -1)
+		return -1;
+	if (visit->listed || process->nthreads <= 1)
+		return 0;
+	process->task = procfs_living_thread(visit->look->proc, process->pid);
+	return process->task == process->pid ? 0 : visit_fds(visit);
 }
 
 static int
@@ -626,7 +589,7 @@ visit_process(void *arg, int pid, int dir)
 	visit.process = calloc(1, sizeof(*visit.process));
 	if (visit.process == NULL)
 		return fail(look);
-	visit.process->pid = pid;
+	visit.process->pid = visit.process->task = pid;
 	if (visit_threads(&visit) == -1 || visit_ends(&visit) == -1 ||
 	    visit_openers(&visit) == -1)
 		result = -1;
@@ -644,6 +607,19 @@ lists_nobody_else(int proc)
 	struct stat st;
 
 	return fstatat(proc, "1", &st, 0) == -1;
+}
+
+/*
+ * Whether there may be processes above us, in another PID name space: of the
+ * first one, the kernel fixes the number.
+ */
+static bool
+is_inner(int proc)
+{
+	char name[64];
+
+	return procfs_read_link(proc, "self/ns/pid", name, sizeof(name)) ==
+	    0 && strcmp(name, "pid:[4026531836]") != 0;
 }
 
 static int
@@ -668,7 +644,7 @@ pipeinfo_take(const struct pipe_info *pipe, enum pipe_access access)
 			continue;
 		last = end->process;
 		tries++;
-		fd = procfs_take_fd(end->process->pid, end->fd);
+		fd = procfs_take_fd(end->process->task, end->fd);
 		if (fd == -1) {
 			errnum = errno;
 			continue;
@@ -807,19 +783,37 @@ count_waiting(struct process_info *process)
 	}
 }
 
+static unsigned int
+count_ends(const struct pipe_info *pipe, enum pipe_access access,
+    const struct process_info **only)
+{
+	const struct pipe_end *end;
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < pipe->nends; i++) {
+		end = pipe->ends[i];
+		if ((end->access & access) == 0)
+			continue;
+		if (n++ == 0)
+			*only = end->process;
+		else if (*only != end->process)
+			*only = NULL;
+	}
+	return n;
+}
+
 static void
 count(struct pipe_info *pipe)
 {
-	for (size_t i = 0; i < pipe->nends; i++) {
-		pipe->readers += (pipe->ends[i]->access & PIPE_READ) != 0;
-		pipe->writers += (pipe->ends[i]->access & PIPE_WRITE) != 0;
-	}
+	pipe->readers = count_ends(pipe, PIPE_READ, &pipe->only_reader);
+	pipe->writers = count_ends(pipe, PIPE_WRITE, &pipe->only_writer);
 }
 
 int
 pipeinfo_scan(struct pipe_look *look)
 {
 	look->hidden_more = lists_nobody_else(look->proc);
+	look->inner = is_inner(look->proc);
 	if (procfs_each(look->proc, ".", visit_process, look) == -1) {
 		if (look->errnum != 0)
 			errno = look->errnum;
@@ -851,6 +845,15 @@ pipeinfo_end(struct pipe_look *look)
 	free(look->buckets);
 	close(look->proc);
 	procfs_clock_end();
+}
+
+const struct thread_info *
+pipeinfo_thread(const struct process_info *process)
+{
+	for (size_t i = 0; i < process->nthreads; i++)
+		if (process->threads[i].doing != DOING_DEAD)
+			return &process->threads[i];
+	return process->nthreads == 0 ? NULL : process->threads;
 }
 
 struct process_info *
@@ -993,6 +996,7 @@ pipeinfo_doing_name(enum doing doing)
 		[DOING_THREAD] = "thread",
 		[DOING_STOPPED] = "stopped",
 		[DOING_TRACED] = "traced",
+		[DOING_FROZEN] = "frozen",
 		[DOING_DEAD] = "dead",
 		[DOING_DISK] = "disk",
 		[DOING_OTHER] = "other",

@@ -32,10 +32,11 @@ enum doing {
 	DOING_WRITING,		/* blocked: there is no room */
 	DOING_POLLING,		/* poll(2), select(2), epoll(7) */
 	DOING_SLEEPING,		/* for a time */
-	DOING_CHILD,		/* waits for a child to end */
+	DOING_CHILD,		/* waits for a child to end, or to exec */
 	DOING_THREAD,		/* waits for a thread of its process */
 	DOING_STOPPED,		/* by a signal */
 	DOING_TRACED,		/* by a debugger */
+	DOING_FROZEN,		/* by its cgroup */
 	DOING_DEAD,		/* a zombie */
 	DOING_DISK,		/* no signal wakes it */
 	DOING_OTHER		/* in some other call */
@@ -60,12 +61,30 @@ struct thread_info {
 	size_t			 npolled;
 	bool			 polls_others;	/* things that are no pipes */
 	pid_t			 child;		/* CHILD; 0: any */
+	bool			 vforked;	/* CHILD: one in our memory */
 	int			 cpu;
 	char			 wchan[PROCFS_WCHAN];	/* OTHER, DISK */
 };
 
+/*
+ * Why a process goes on by itself, though a thread of it waits for others;
+ * see pipewait.h.
+ */
+enum process_acts {
+	ACTS_NOT,		/* only when others do something */
+	ACTS_THREAD,		/* a thread does not wait, or has a limit */
+	ACTS_UNSEEN,		/* nobody in sight can end its wait */
+	ACTS_SIGNAL,		/* a signal that it catches can */
+	ACTS_CHILD,		/* SIGCHLD, which it catches, of a child */
+	ACTS_TIMER,
+	ACTS_RING,		/* its io_uring can do what it waits for */
+	ACTS_MOVED,		/* between two looks */
+	ACTS_OURS		/* it waits for us */
+};
+
 struct process_info {
 	pid_t			 pid;
+	pid_t			 task;	/* a thread that lives: for /proc */
 	pid_t			 parent;
 	char			 comm[PROCFS_COMM];
 	uid_t			 uid;
@@ -75,6 +94,10 @@ struct process_info {
 	struct pipe_end		**ends;		/* what it has open */
 	size_t			 nends;
 	bool			 stuck;		/* see pipewait.h */
+	enum process_acts	 acts;		/* the same */
+	int			 signal;	/* the same: ACTS_SIGNAL */
+	bool			 heeds_children;	/* the same: SIGCHLD */
+	uint64_t		 turns;		/* the same */
 	unsigned int		 mark;		/* the same */
 	unsigned int		 reached;	/* callers' */
 	bool			 shown, in_chain, told;	/* the same */
@@ -121,6 +144,9 @@ struct pipe_info {
 	struct pipe_end		**ends;
 	size_t			 nends;
 	enum pipe_access	 ours;		/* we have these; not in ends */
+	bool			 our_output;	/* we shall write there */
+	/* Who alone has such ends; NULL: nobody, or several. */
+	const struct process_info *only_reader, *only_writer;
 	struct pipe_opener	*openers;
 	size_t			 nopeners;
 	bool			 measured;
@@ -149,6 +175,7 @@ struct pipe_look {
 	size_t			 nprocesses;
 	unsigned int		 hidden;	/* whose descriptors are */
 	bool			 hidden_more;	/* and others altogether */
+	bool			 inner;		/* others outside our PID ns */
 	unsigned int		 lost_openers;	/* of an unknown FIFO */
 	int			 errnum;	/* what failed, or 0 */
 	struct pipe_info	**buckets;
@@ -182,6 +209,12 @@ void	 pipeinfo_end(struct pipe_look *);
  * sight; once a look.
  */
 void	 pipeinfo_measure(const struct pipe_look *, struct pipe_info *);
+
+/*
+ * The thread that stands for a process: the first that lives.  NULL when
+ * there is none at all.
+ */
+const struct thread_info	*pipeinfo_thread(const struct process_info *);
 
 /* Borrowed from the look; NULL when it was not seen. */
 struct process_info	*pipeinfo_process(const struct pipe_look *, pid_t);

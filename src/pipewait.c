@@ -6,14 +6,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "compat.h"
 #include "pipewait.h"
+#include "wakeup.h"
 
-/* Processes that are not stuck, and of which it has not been told yet. */
+/* Processes that are not stuck, and how many of them it was told of. */
 struct acting {
 	struct process_info	**list;
 	size_t			 n;
+	size_t			 told;
 };
 
 static int
@@ -65,20 +68,29 @@ pipewait_waits(const struct thread_info *thread)
 	    (thread->doing == DOING_POLLING && thread->npolled > 0);
 }
 
-static bool
-may_be_stuck(const struct process_info *process)
+const struct thread_info *
+pipewait_acting(const struct process_info *process)
 {
 	const struct thread_info *thread;
-	bool waits = false;
 
 	for (size_t i = 0; i < process->nthreads; i++) {
 		thread = &process->threads[i];
-		if (waits_for_others(thread))
-			waits = true;
-		else if (thread->doing != DOING_THREAD || thread->timed)
-			return false;
+		if (!waits_for_others(thread) &&
+		    thread->doing != DOING_DEAD &&
+		    (thread->doing != DOING_THREAD || thread->timed))
+			return thread;
 	}
-	return waits;
+	return NULL;
+}
+
+static bool
+may_be_stuck(const struct process_info *process)
+{
+	bool waits = false;
+
+	for (size_t i = 0; i < process->nthreads; i++)
+		waits = waits || waits_for_others(&process->threads[i]);
+	return waits && pipewait_acting(process) == NULL;
 }
 
 static void
@@ -106,9 +118,21 @@ add_others(struct pipewait *wait, const struct pipe_info *pipe,
 			add(wait, pipe->ends[i]->process, n);
 }
 
+/* After vfork(2) it is a child in the same memory, and no other one. */
+static bool
+is_child_of(const struct process_info *child,
+    const struct process_info *process, const struct thread_info *thread)
+{
+	if (child->parent != process->pid ||
+	    (thread->child != 0 && thread->child != child->pid))
+		return false;
+	return !thread->vforked ||
+	    procfs_share_memory(process->pid, child->pid) != 0;
+}
+
 static void
 add_children(struct pipewait *wait, const struct process_info *process,
-    pid_t which, size_t *n)
+    const struct thread_info *thread, size_t *n)
 {
 	struct process_info *child;
 
@@ -117,7 +141,7 @@ add_children(struct pipewait *wait, const struct process_info *process,
 		child = wait->by_parent[i];
 		if (child->parent != process->pid)
 			break;
-		if (which == 0 || child->pid == which)
+		if (is_child_of(child, process, thread))
 			add(wait, child, n);
 	}
 }
@@ -141,7 +165,7 @@ pipewait_releasers(struct pipewait *wait, const struct process_info *process,
 			    thread->polled[i].access, &n);
 		break;
 	case DOING_CHILD:
-		add_children(wait, process, thread->child, &n);
+		add_children(wait, process, thread, &n);
 		break;
 	default:
 		break;
@@ -196,35 +220,50 @@ free_side(struct acting *acting, struct pipe_info *pipe,
 }
 
 static bool
-waits_for_child(const struct process_info *process, pid_t child)
+waits_for_child(const struct process_info *process,
+    const struct process_info *child)
 {
 	const struct thread_info *thread;
 
 	for (size_t i = 0; i < process->nthreads; i++) {
 		thread = &process->threads[i];
 		if (thread->doing == DOING_CHILD &&
-		    (thread->child == 0 || thread->child == child))
+		    is_child_of(child, process, thread))
 			return true;
 	}
 	return false;
+}
+
+/* Its end may come, and then that of what its parent waits for. */
+static void
+free_parent(const struct pipe_look *look, struct acting *acting,
+    const struct process_info *process)
+{
+	struct process_info *parent = pipeinfo_process(look, process->parent);
+	const struct thread_info *thread = pipeinfo_thread(process);
+
+	if (parent == NULL || !parent->stuck)
+		return;
+	if (waits_for_child(parent, process))
+		set_acting(acting, parent);
+	else if (parent->heeds_children && thread != NULL &&
+	    thread->doing != DOING_DEAD) {
+		parent->acts = ACTS_CHILD;
+		set_acting(acting, parent);
+	}
 }
 
 static void
 free_waiters(const struct pipe_look *look, struct acting *acting,
     const struct process_info *process)
 {
-	struct process_info *parent;
-
 	for (size_t i = 0; i < process->nends; i++) {
 		if ((process->ends[i]->access & PIPE_READ) != 0)
 			free_side(acting, process->ends[i]->pipe, PIPE_READ);
 		if ((process->ends[i]->access & PIPE_WRITE) != 0)
 			free_side(acting, process->ends[i]->pipe, PIPE_WRITE);
 	}
-	parent = pipeinfo_process(look, process->parent);
-	if (parent != NULL && parent->stuck &&
-	    waits_for_child(parent, process->pid))
-		set_acting(acting, parent);
+	free_parent(look, acting, process);
 }
 
 static bool
@@ -239,7 +278,7 @@ static bool
 has_releaser(const struct pipewait *wait, const struct process_info *process,
     const struct thread_info *thread)
 {
-	size_t child;
+	struct process_info *child;
 
 	switch (thread->doing) {
 	case DOING_READING:
@@ -252,12 +291,15 @@ has_releaser(const struct pipewait *wait, const struct process_info *process,
 				return true;
 		return false;
 	case DOING_CHILD:
-		if (thread->child != 0)
-			return pipeinfo_process(wait->look, thread->child) !=
-			    NULL;
-		child = first_child(wait, process->pid);
-		return child < wait->look->nprocesses &&
-		    wait->by_parent[child]->parent == process->pid;
+		for (size_t i = first_child(wait, process->pid);
+		    i < wait->look->nprocesses; i++) {
+			child = wait->by_parent[i];
+			if (child->parent != process->pid)
+				break;
+			if (is_child_of(child, process, thread))
+				return true;
+		}
+		return false;
 	default:
 		return true;
 	}
@@ -272,12 +314,100 @@ has_releasers(const struct pipewait *wait, const struct process_info *process)
 	return true;
 }
 
-/*
- * Everybody is stuck who only waits for others; then those that wait for
- * somebody who acts are taken out, and so on.
- */
+/* Its parent waits for us as well, and a reader of ours for what we say. */
+static bool
+waits_for_us(const struct process_info *process)
+{
+	const struct thread_info *thread;
+	const struct pipe_polled *polled;
+
+	for (size_t i = 0; i < process->nthreads; i++) {
+		thread = &process->threads[i];
+		if (thread->doing == DOING_CHILD &&
+		    process->pid == getppid() && !thread->vforked &&
+		    (thread->child == 0 || thread->child == getpid()))
+			return true;
+		if (thread->doing == DOING_READING &&
+		    thread->pipe->our_output)
+			return true;
+		for (size_t j = 0; j < thread->npolled; j++) {
+			polled = &thread->polled[j];
+			if ((polled->access & PIPE_READ) != 0 &&
+			    polled->end->pipe->our_output)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool
+is_only_other(const struct process_info *process,
+    const struct pipe_info *pipe, enum pipe_access access)
+{
+	return ((access & PIPE_READ) != 0 && pipe->only_writer == process) ||
+	    ((access & PIPE_WRITE) != 0 && pipe->only_reader == process);
+}
+
+/* At a pipe of which it has the other end alone: for its own handlers. */
+static bool
+waits_for_itself(const struct process_info *process)
+{
+	const struct thread_info *thread;
+
+	for (size_t i = 0; i < process->nthreads; i++) {
+		thread = &process->threads[i];
+		if (thread->fd != -1 && thread->pipe != NULL &&
+		    is_only_other(process, thread->pipe, thread->access))
+			return true;
+		for (size_t j = 0; j < thread->npolled; j++)
+			if (is_only_other(process,
+			    thread->polled[j].end->pipe,
+			    thread->polled[j].access))
+				return true;
+	}
+	return false;
+}
+
+/* It was stuck before, and has not run since. */
+static bool
+is_as_before(const struct pipe_look *before,
+    const struct process_info *process)
+{
+	const struct process_info *then = pipeinfo_process(before,
+	    process->pid);
+
+	return then != NULL && then->stuck &&
+	    then->started_ns == process->started_ns &&
+	    then->turns == process->turns;
+}
+
+/* Whether a process goes on whatever others do. */
+static enum process_acts
+find_acts(const struct pipewait *wait, struct process_info *process)
+{
+	if (!may_be_stuck(process))
+		return ACTS_THREAD;
+	if (waits_for_us(process))
+		return ACTS_OURS;
+	if (!has_releasers(wait, process))
+		return ACTS_UNSEEN;
+	process->acts = ACTS_NOT;
+	wakeup_find(wait->look->proc, process, waits_for_itself(process));
+	return process->acts;
+}
+
+/* Those that wait for somebody who acts are taken out, and so on. */
+static void
+free_all(const struct pipe_look *look, struct acting *acting)
+{
+	/* The list grows while it is told. */
+	for (; acting->told < acting->n; acting->told++)
+		free_waiters(look, acting, acting->list[acting->told]);
+}
+
+/* Everybody is stuck who only waits for others that are. */
 static int
-find_stuck(struct pipewait *wait)
+find_stuck(struct pipewait *wait, const struct pipe_look *before)
 {
 	const struct pipe_look *look = wait->look;
 	struct process_info *process;
@@ -291,18 +421,27 @@ find_stuck(struct pipewait *wait)
 		look->processes[i]->stuck = true;
 	for (size_t i = 0; i < look->nprocesses; i++) {
 		process = look->processes[i];
-		if (!may_be_stuck(process) || !has_releasers(wait, process))
+		process->acts = find_acts(wait, process);
+		if (process->acts != ACTS_NOT)
 			set_acting(&acting, process);
 	}
-	/* The list grows while it is told. */
-	for (size_t i = 0; i < acting.n; i++)
-		free_waiters(look, &acting, acting.list[i]);
+	free_all(look, &acting);
+	for (size_t i = 0; before != NULL && i < look->nprocesses; i++) {
+		process = look->processes[i];
+		if (!process->stuck || is_as_before(before, process))
+			continue;
+		process->acts = ACTS_MOVED;
+		set_acting(&acting, process);
+	}
+	free_all(look, &acting);
+	wait->nstuck = look->nprocesses - acting.n;
 	free(acting.list);
 	return 0;
 }
 
 int
-pipewait_begin(struct pipewait *wait, const struct pipe_look *look)
+pipewait_begin(struct pipewait *wait, const struct pipe_look *look,
+    const struct pipe_look *before)
 {
 	size_t size = look->nprocesses * sizeof(struct process_info *);
 
@@ -319,7 +458,7 @@ pipewait_begin(struct pipewait *wait, const struct pipe_look *look)
 	if (size > 0)
 		qsort(wait->by_parent, look->nprocesses,
 		    sizeof(struct process_info *), compare_parents);
-	if (find_stuck(wait) == -1) {
+	if (find_stuck(wait, before) == -1) {
 		pipewait_end(wait);
 		return -1;
 	}
@@ -334,35 +473,50 @@ pipewait_end(struct pipewait *wait)
 	wait->by_parent = wait->list = NULL;
 }
 
+/* What waits for another thread says nothing: take that other. */
+static int
+tells(const struct thread_info *thread)
+{
+	if (thread->doing == DOING_DEAD)
+		return 0;
+	if (thread->doing == DOING_THREAD)
+		return 1;
+	return pipewait_waits(thread) || thread->doing == DOING_OPENING ?
+	    3 : 2;
+}
+
 const struct thread_info *
 pipewait_thread(const struct process_info *process)
 {
-	const struct thread_info *best = NULL, *thread;
+	const struct thread_info *best = NULL;
 
-	/* What waits for another thread says nothing: take that other. */
-	for (size_t i = 0; i < process->nthreads; i++) {
-		thread = &process->threads[i];
-		if (best == NULL || best->doing == DOING_THREAD)
-			best = thread;
-	}
+	for (size_t i = 0; i < process->nthreads; i++)
+		if (best == NULL || tells(&process->threads[i]) > tells(best))
+			best = &process->threads[i];
 	return best;
 }
 
-/* The first that it waits for and that is stuck, too. */
+/*
+ * One that it waits for and that is stuck, too: rather another than itself,
+ * which has both ends, as that other one is to be named.
+ */
 static struct process_info *
-next_stuck(struct pipewait *wait, const struct process_info *process)
+next_stuck(struct pipewait *wait, struct process_info *process)
 {
 	struct process_info *const *list;
+	bool itself = false;
 	size_t n;
 
 	for (size_t i = 0; i < process->nthreads; i++) {
 		n = pipewait_releasers(wait, process, &process->threads[i],
 		    &list);
-		for (size_t j = 0; j < n; j++)
-			if (list[j]->stuck)
+		for (size_t j = 0; j < n; j++) {
+			if (list[j]->stuck && list[j] != process)
 				return list[j];
+			itself = itself || list[j] == process;
+		}
 	}
-	return NULL;
+	return itself ? process : NULL;
 }
 
 struct process_info **

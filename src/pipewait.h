@@ -3,9 +3,14 @@
  *
  * A process waits for those that could end its wait: a reader for all that
  * can write, a writer for all that can read, a parent for its children.  It
- * is stuck when all its threads wait without a limit and all that they wait
- * for are stuck as well: then nothing but a signal, or a process that is not
- * in sight, will ever end it.
+ * is stuck when all its threads wait without a limit, all that they wait for
+ * are stuck as well, and nothing of its own can end that (wakeup.h): then
+ * nothing but a signal, or a process that is not in sight, ever will.
+ *
+ * A look takes its time, and those that talk to each other may each be seen
+ * to wait for the other, one after the other.  So stuck is only what is found
+ * so in two looks and has not run in between: then all of them waited at the
+ * moment between the looks.
  */
 #ifndef PIPEWAIT_H
 #define PIPEWAIT_H
@@ -20,17 +25,25 @@ struct pipewait {
 	struct process_info	**by_parent;
 	struct process_info	**list;		/* of the latest call */
 	unsigned int		 mark;
+	size_t			 nstuck;
 };
 
-/* Returns 0, or -1 with errno.  Marks what is stuck in the look. */
-int	 pipewait_begin(struct pipewait *, const struct pipe_look *);
+/*
+ * Marks what is stuck in the look, if it was so in the one before, unless
+ * that is NULL.  Returns 0, or -1 with errno.
+ */
+int	 pipewait_begin(struct pipewait *, const struct pipe_look *,
+	    const struct pipe_look *before);
 void	 pipewait_end(struct pipewait *);
 
 /*
- * The thread that says best what a process waits for; never NULL but for a
- * process that has gone.
+ * The thread that says best what a process waits for: one that waits for
+ * others, if there is one.  Never NULL but for a process that has gone.
  */
 const struct thread_info	*pipewait_thread(const struct process_info *);
+
+/* A thread that does not wait for others; NULL when all do. */
+const struct thread_info	*pipewait_acting(const struct process_info *);
 
 /* Whether a thread waits for something of which others can be told. */
 bool	 pipewait_waits(const struct thread_info *);

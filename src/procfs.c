@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/kcmp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +24,14 @@
 
 #define PROCFS_PATH	128	/* of names below /proc */
 #define PROCFS_TEXT	4096	/* of the files that are read whole */
+#define PROCFS_STATUS	32768	/* of one that is longer: groups, processors */
 #define PAGE_MIN	4096	/* no page of any machine is smaller */
 
 #define FLAG_KERNEL	0x00200000	/* PF_KTHREAD of the kernel */
+
+#ifndef PIDFD_THREAD			/* Linux 6.9 */
+#define PIDFD_THREAD	O_EXCL
+#endif
 
 static int
 fail(int errnum)
@@ -86,6 +92,42 @@ procfs_parse_stat(const char *text, struct procfs_stat *stat)
 	if (__builtin_mul_overflow(start,
 	    NS_PER_SEC / sysconf(_SC_CLK_TCK), &stat->started_ns))
 		return fail(ERANGE);
+	return 0;
+}
+
+/* "Key:\t1234" on a line of its own; the name in the first line is escaped. */
+static int
+get_field(const char *text, const char *key, int base, uint64_t *value)
+{
+	const char *at = text;
+	size_t length = strlen(key);
+	char *end;
+
+	while (strncmp(at, key, length) != 0 || at[length] != ':') {
+		at = strchr(at, '\n');
+		if (at++ == NULL)
+			return fail(EINVAL);
+	}
+	at += length + 1;
+	*value = strtoull(at, &end, base);
+	return end == at ? fail(EINVAL) : 0;
+}
+
+int
+procfs_parse_status(const char *text, struct procfs_status *status)
+{
+	uint64_t group, waited, interrupted;
+
+	memset(status, 0, sizeof(*status));
+	if (get_field(text, "Tgid", 10, &group) == -1 ||
+	    get_field(text, "SigCgt", 16, &status->caught) == -1 ||
+	    get_field(text, "SigBlk", 16, &status->blocked) == -1 ||
+	    get_field(text, "voluntary_ctxt_switches", 10, &waited) == -1 ||
+	    get_field(text, "nonvoluntary_ctxt_switches", 10,
+	    &interrupted) == -1)
+		return -1;
+	status->group = (pid_t)group;
+	status->turns = waited + interrupted;
 	return 0;
 }
 
@@ -274,6 +316,17 @@ procfs_get_stat(int proc, pid_t pid, pid_t tid, struct procfs_stat *stat)
 }
 
 int
+procfs_get_status(int proc, pid_t pid, pid_t tid,
+    struct procfs_status *status)
+{
+	char text[PROCFS_STATUS];
+
+	if (read_of(proc, pid, tid, "status", text, sizeof(text)) == -1)
+		return -1;
+	return procfs_parse_status(text, status);
+}
+
+int
 procfs_get_call(int proc, pid_t pid, pid_t tid, struct procfs_call *call)
 {
 	char text[PROCFS_TEXT];
@@ -374,6 +427,53 @@ procfs_count_threads(int proc, pid_t pid, unsigned int *n)
 		return -1;
 	*n = st.st_nlink > 2 ? (unsigned int)st.st_nlink - 2 : 0;
 	return 0;
+}
+
+struct living {
+	int	 proc;
+	pid_t	 pid;
+	pid_t	 tid;
+};
+
+static int
+check_living(void *arg, int tid, int dir)
+{
+	struct living *living = arg;
+	struct procfs_stat stat;
+
+	(void)dir;
+	if (procfs_get_stat(living->proc, living->pid, tid, &stat) == -1 ||
+	    stat.state == 'Z' || stat.state == 'X')
+		return 0;
+	living->tid = tid;
+	return 1;
+}
+
+pid_t
+procfs_living_thread(int proc, pid_t pid)
+{
+	struct living living = { .proc = proc, .pid = pid, .tid = pid };
+	char path[PROCFS_PATH];
+
+	snprintf(path, sizeof(path), "%d/task", pid);
+	procfs_each(proc, path, check_living, &living);
+	return living.tid;
+}
+
+bool
+procfs_has_timers(int proc, pid_t pid)
+{
+	char text[PROCFS_TEXT];
+
+	return read_of(proc, pid, pid, "timers", text, sizeof(text)) > 0;
+}
+
+int
+procfs_share_memory(pid_t one, pid_t other)
+{
+	long result = syscall(SYS_kcmp, one, other, KCMP_VM, 0UL, 0UL);
+
+	return result == -1 ? -1 : result == 0;
 }
 
 int
@@ -493,6 +593,8 @@ procfs_take_fd(pid_t pid, int fd)
 	int pidfd, taken, saved;
 
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd == -1 && (errno == EINVAL || errno == ENOENT))
+		pidfd = (int)syscall(SYS_pidfd_open, pid, PIDFD_THREAD);
 	if (pidfd == -1)
 		return -1;
 	taken = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);

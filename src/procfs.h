@@ -34,6 +34,14 @@ enum {
 	PROCFS_HIDDEN = -3		/* for callers: not permitted */
 };
 
+/* Of /proc/PID/status; sets of signals have signal N in bit N - 1. */
+struct procfs_status {
+	pid_t		 group;		/* the process that a thread is of */
+	uint64_t	 caught;	/* with a handler */
+	uint64_t	 blocked;	/* in this thread, in this call */
+	uint64_t	 turns;		/* how often it has left a processor */
+};
+
 /* The system call that a thread is in. */
 struct procfs_call {
 	long		 number;	/* or one of the above */
@@ -42,6 +50,7 @@ struct procfs_call {
 
 /* The parsers, for text that ends in NUL. */
 int	 procfs_parse_stat(const char *, struct procfs_stat *);
+int	 procfs_parse_status(const char *, struct procfs_status *);
 int	 procfs_parse_call(const char *, struct procfs_call *);
 int	 procfs_parse_flags(const char *, int *flags);
 int	 procfs_parse_last_run(const char *, int64_t *ns);
@@ -63,6 +72,8 @@ int	 procfs_each(int proc, const char *path,
 /* Thread tid of process pid; they are the same for the first one. */
 int	 procfs_get_stat(int proc, pid_t pid, pid_t tid,
 	    struct procfs_stat *);
+int	 procfs_get_status(int proc, pid_t pid, pid_t tid,
+	    struct procfs_status *);
 int	 procfs_get_call(int proc, pid_t pid, pid_t tid,
 	    struct procfs_call *);
 
@@ -83,6 +94,22 @@ void	 procfs_clock_end(void);
 /* How many threads a process has. */
 int	 procfs_count_threads(int proc, pid_t pid, unsigned int *n);
 
+/*
+ * A thread that lives: the process itself but where its first thread has
+ * ended, of which files, memory and descriptors are then empty.  What is
+ * below PID in /proc is found below TID, too.
+ */
+pid_t	 procfs_living_thread(int proc, pid_t);
+
+/* Whether a process has timers of timer_create(2), set or not. */
+bool	 procfs_has_timers(int proc, pid_t);
+
+/*
+ * Whether two processes have the same memory, as after vfork(2); -1 with
+ * errno when the kernel does not say.
+ */
+int	 procfs_share_memory(pid_t, pid_t);
+
 /* The flags that a descriptor was opened with, O_PATH among them. */
 int	 procfs_get_flags(int proc, pid_t pid, int fd, int *flags);
 
@@ -99,7 +126,7 @@ int	 procfs_read_link(int proc, const char *path, char *text,
  */
 int	 procfs_stat_link(int dir, const char *name, struct stat *);
 
-/* Bytes and a string out of the memory of a process. */
+/* Bytes and a string out of the memory of a process; any of its threads. */
 int	 procfs_get_memory(pid_t, uint64_t address, void *, size_t);
 int	 procfs_get_string(pid_t, uint64_t address, char *, size_t);
 
@@ -114,7 +141,7 @@ int	 procfs_get_io(int proc, pid_t, uint64_t *bytes_read,
 	    uint64_t *bytes_written);
 
 /*
- * A descriptor of ours for what a process has open, which the caller closes
+ * A descriptor of ours for what a thread has open, which the caller closes
  * at once: meanwhile nobody sees that process close it.  See
  * pidfd_getfd(2).
  */

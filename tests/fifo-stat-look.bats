@@ -294,6 +294,57 @@ nobody() {
 	ends_with 0 "$waiter"
 }
 
+@test "--wait-for=gone is content with what is gone already" {
+	run -0 --separate-stderr ipctool fifo-stat --wait-for=gone -w 15 q
+	is ""
+	stderr_is ""
+	mkfifo p
+	run -124 --separate-stderr ipctool fifo-stat --wait-for=gone \
+	    -w 1ms q p
+	stderr_is "ipctool fifo-stat: p: not gone within 1ms"
+	run -1 --separate-stderr ipctool fifo-stat --wait-for=reader q
+	stderr_matches "^ipctool fifo-stat: q: No such file or directory"
+}
+
+@test "a process that ends between a look and the next one is said to have" {
+	need strace
+	local named middle opener looker
+	mkfifo q
+	background cat q
+	wait_until opening "$PID"
+	background sleep 1000
+	named=$PID
+	# Passing this one takes so long that another opens q meanwhile: the
+	# look has to be taken anew.
+	background sleep 1000
+	middle=$PID
+	# shellcheck disable=SC2016
+	background bash -c 'until [[ -e go ]]; do sleep 0.01; done
+	    exec 5> q; : > came; exec sleep 1000'
+	opener=$PID
+	((middle > named && opener > middle)) || skip "numbers begin anew"
+	background strace -o trace -P "$middle/fd" \
+	    -e inject=openat:delay_enter=2000000:when=1 \
+	    "$IPCTOOL" fifo-stat q "$named" > out 2> error
+	looker=$PID
+	stands_still() {
+		local before after pid
+
+		pid=$(pgrep -P "$looker") || return 1
+		{ read -r before < "/proc/$pid/syscall"; } 2>/dev/null
+		sleep 0.2
+		{ read -r after < "/proc/$pid/syscall"; } 2>/dev/null
+		[[ -n $before && $before == "$after" ]]
+	}
+	wait_until stands_still
+	: > go
+	wait_until test -e came
+	die_pid "$named"
+	ends_with 1 "$looker"
+	compare_text error "ipctool fifo-stat: $named: no such process" \
+	    "$(grep -v "not visible\|cannot be told" error)"
+}
+
 @test "--wait-for gives up after -w, and says what did not come" {
 	mkfifo q
 	run -124 --separate-stderr timed ipctool fifo-stat --wait-for=reader \

@@ -198,6 +198,296 @@ cycle() {
 	run -9 --separate-stderr ipctool fifo-stat --why q
 }
 
+# What of its own may end a wait: no deadlock is told there.
+
+# no_deadlock REGEX OPERAND: that cause, and status 0.
+no_deadlock() {
+	run -0 --separate-stderr ipctool fifo-stat --why "$2"
+	matches "root cause: $1"
+	[[ $output != *deadlock* ]]
+}
+
+# self_pipe SIGNALS [CHILD]: perl(1) reads a pipe of its own, into which its
+# handlers write; with a child that does that.
+self_pipe() {
+	need perl
+	# shellcheck disable=SC2016
+	background perl -e 'my ($signals, $child) = @ARGV;
+	    pipe(my $r, my $w);
+	    $SIG{$_} = sub { syswrite($w, "x") } for split(/,/, $signals);
+	    if ($child && !fork) { close($r); close($w); exec($child) }
+	    sysread($r, $_, 1) or sysread($r, $_, 1); print "woken\n"' "$@" \
+	    > out
+	perl=$PID
+	wait_until doing_is reading "$perl"
+}
+
+@test "a program with a pipe of its own that SIGCHLD writes to waits for its child" {
+	local perl child
+	self_pipe CHLD "sleep 1000"
+	no_deadlock "perl \($perl\) catches SIGCHLD, which comes when a child of it ends" "$perl"
+	need jq
+	why "$perl"
+	compare_text chain $'perl:reading:\n perl:reading:signal' "$(chain)"
+	# It is true: it goes on when the child does.
+	child=$(pgrep -P "$perl")
+	kill "$child"
+	ends_with 0 "$perl"
+	compare_text out woken "$(< out)"
+}
+
+@test "a program with a pipe of its own that a signal writes to waits for that" {
+	local perl signal
+	for signal in TERM USR1 ALRM; do
+		self_pipe "$signal"
+		no_deadlock "perl \($perl\) catches SIG$signal, which may end its wait" "$perl"
+		kill -s "$signal" "$perl"
+		ends_with 0 "$perl"
+	done
+}
+
+@test "a signal that cannot come does not make a deadlock less of one" {
+	need perl
+	local perl
+	# No child; and of a child that is in the circle itself.
+	self_pipe CHLD
+	run -9 --separate-stderr ipctool fifo-stat --why "$perl"
+	die_pid "$perl"
+	# shellcheck disable=SC2016
+	background perl -e '$SIG{CHLD} = sub { };
+	    pipe(my $r, my $w); pipe(my $s, my $v);
+	    if (!fork) { close($w); close($s); sysread($r, $_, 1); exit }
+	    close($r); close($v); sysread($s, $_, 1)'
+	perl=$PID
+	wait_until doing_is reading "$perl"
+	wait_until doing_is reading "$(pgrep -P "$perl")"
+	run -9 --separate-stderr ipctool fifo-stat --why "$perl"
+	pkill -P "$perl"
+}
+
+@test "a signal that is caught but blocked ends no wait" {
+	need perl
+	mkfifo q
+	# shellcheck disable=SC2016
+	background perl -MPOSIX -e '$SIG{TERM} = sub { };
+	    sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGTERM));
+	    open(my $q, "+<", "q"); sysread($q, $_, 1)'
+	wait_until doing_is reading "$PID"
+	run -9 --separate-stderr ipctool fifo-stat --why "$PID"
+}
+
+@test "a command with a time-out of timeout(1) is not stuck" {
+	mkfifo q
+	# It has q open as well, and waits for its child.
+	background timeout 1000 cat <> q
+	local timeout=$PID
+	wait_until state_is reading q
+	no_deadlock "timeout \($timeout\) " q
+	kill "$timeout"
+}
+
+@test "a program with a timer is not stuck" {
+	mkfifo q
+	background "$TOOLS_DIR/waiter" timer q
+	wait_until doing_is reading "$PID"
+	no_deadlock "waiter \($PID\) has a timer, which may end its wait" q
+}
+
+@test "a reader that waits for something else, or for a time, is not stuck" {
+	local how
+	for how in timed timed-poll timed-epoll event socket except; do
+		mkfifo "$how"
+		background "$TOOLS_DIR/waiter" "$how" "$how"
+		wait_until doing_is polling "$PID"
+		run -0 --separate-stderr ipctool fifo-stat --why "$how"
+		matches "root cause: waiter \($PID\) waits in [a-z_0-9]+ for data in $how( and others|, or until a time-out)"
+		[[ $output != *deadlock* ]]
+	done
+}
+
+@test "epoll goes by files, not by the numbers that they have by now" {
+	mkfifo q
+	background "$TOOLS_DIR/waiter" reused q
+	wait_until doing_is polling "$PID"
+	no_deadlock "waiter \($PID\) waits in epoll_[a-z0-9]+ for events" "$PID"
+	state_is held q
+}
+
+@test "who has an io_uring may get on by it" {
+	mkfifo q
+	local result=0
+	background "$TOOLS_DIR/waiter" ring q 2> error
+	gone_or_reading() {
+		gone "$PID" || state_is reading q
+	}
+	wait_until gone_or_reading
+	if gone "$PID"; then
+		finish "$PID" || result=$?
+		((result == 77))
+		skip "there is no io_uring"
+	fi
+	no_deadlock "waiter \($PID\) has an io_uring, which may end its wait" q
+}
+
+@test "two that talk to each other all the time are in no deadlock" {
+	need perl
+	local i
+	mkfifo a b
+	# shellcheck disable=SC2016
+	background perl -e 'open(my $a, "+<", "a"); open(my $b, "+<", "b");
+	    $| = 1;
+	    sub answer { my ($from, $to) = @_;
+		while (sysread($from, $_, 1)) { syswrite($to, $_) } }
+	    if (!fork) { open($a, "<", "a"); open($b, ">", "b");
+		answer($a, $b); exit }
+	    my $w; open($w, ">", "a"); open(my $r, "<", "b"); close($a);
+	    close($b); syswrite($w, "x"); answer($r, $w)'
+	local perl=$PID
+	wait_until pgrep -P "$perl"
+	wait_until holds "$perl" a
+	for i in {1..40}; do
+		run --separate-stderr ipctool fifo-stat --why a b
+		((status == 0))
+		[[ $output != *deadlock* ]]
+	done
+	pkill -P "$perl"
+}
+
+@test "a script that looks is not stuck: it goes on when the look has ended" {
+	# shellcheck disable=SC2016
+	cat > script <<- 'EOF'
+		mkfifo q
+		exec 3<> q
+		"$TOOLS_DIR/waiter" poll q &
+		until [[ $("$IPCTOOL" fifo-stat -rno STATE q) == reading ]]; do
+			:
+		done
+		"$IPCTOOL" fifo-stat --why q
+		echo "status $?"
+		kill %1
+	EOF
+	run -0 --separate-stderr limited bash script
+	matches "status 0"
+	matches "root cause: bash \([0-9]+\) waits for fifo-stat itself"
+	[[ $output != *deadlock* ]]
+}
+
+@test "two that hold both FIFOs, and read one each, are both named" {
+	need perl
+	local i first second
+	mkfifo a b
+	for i in a b; do
+		# shellcheck disable=SC2016
+		background perl -e 'open(my $a, "+<", "a");
+		    open(my $b, "+<", "b");
+		    sysread($ARGV[0] eq "a" ? $a : $b, $_, 1)' "$i"
+		first=${first:-$PID}
+		second=$PID
+		wait_until state_is reading "$i"
+	done
+	run -9 --separate-stderr ipctool fifo-stat --why a
+	matches "deadlock: perl \(($first|$second)\) waits for perl \(($first|$second)\) waits for perl"
+	matches "deadlock: .*\($first\)"
+	matches "deadlock: .*\($second\)"
+}
+
+# Threads, and children that share memory.
+
+@test "a process whose first thread has ended is seen, and what it holds" {
+	mkfifo q
+	background "$TOOLS_DIR/waiter" ended q
+	wait_until state_is reading q
+	run -0 --separate-stderr ipctool fifo-stat -rno PID,FD,END,DOING,UNREAD q
+	is "$PID 3 both reading 0"
+	run -9 --separate-stderr ipctool fifo-stat --why q
+	matches "deadlock: waiter \($PID\) waits for waiter \($PID\)"
+	run -9 --separate-stderr ipctool fifo-stat --why "$PID"
+	[[ $output != *"has ended"* ]]
+	run -0 --separate-stderr ipctool fifo-stat -rno NAME,STATE "$PID"
+	matches "/q reading"
+	run -0 --separate-stderr ipctool fifo-stat -rno STATE "$PID:3"
+	is reading
+}
+
+@test "of a process, the thread that waits at a pipe is followed" {
+	need jq
+	mkfifo q
+	background "$TOOLS_DIR/waiter" threads q
+	wait_until state_is reading q
+	no_deadlock "waiter \($PID\) waits in pause" "$PID"
+	matches "waiter +$PID reading +[^ ]+ .*waits for data in .*q"
+	no_deadlock "waiter \($PID\) waits in pause" q
+	why q
+	compare_text chain $'waiter:reading:\n waiter:other:other' "$(chain)"
+}
+
+@test "--why takes the number of a thread, as the plain look does" {
+	mkfifo q
+	background "$TOOLS_DIR/waiter" read q
+	wait_until state_is reading q
+	local tid
+	tid=$(ipctool fifo-stat -rno TID q 2>/dev/null)
+	((tid != PID))
+	run -9 --separate-stderr ipctool fifo-stat --why "$tid"
+	matches "waiter +$PID reading"
+	run -9 --separate-stderr ipctool fifo-stat --why "$tid:3"
+	matches "waiter +$PID reading"
+	mkfifo p
+	background "$TOOLS_DIR/waiter" open p
+	wait_until state_is opening-read p
+	tid=$(ipctool fifo-stat -rno TID p 2>/dev/null)
+	no_deadlock "waiter \($PID\) waits in open of .*p for a writer" "$tid"
+	run -0 --separate-stderr ipctool fifo-stat -rno NAME,STATE "$tid"
+	matches "/p opening-read"
+	run -1 --separate-stderr ipctool fifo-stat --why 999999999
+	stderr_matches "^ipctool fifo-stat: 999999999: no such process"
+}
+
+@test "a parent in vfork waits for its child" {
+	mkfifo q
+	background "$TOOLS_DIR/waiter" vfork q
+	local parent=$PID child
+	wait_until pgrep -P "$parent"
+	child=$(pgrep -P "$parent")
+	wait_until doing_is child "$parent"
+	no_deadlock "waiter \($child\) waits in pause" "$parent"
+	matches "waiter +$parent child .*waits for a child to run its program, or to end"
+}
+
+@test "a parent in posix_spawn waits for a child that opens a FIFO" {
+	mkfifo q
+	background "$TOOLS_DIR/waiter" spawn q
+	local parent=$PID child
+	wait_until state_is opening-read q
+	child=$(pgrep -P "$parent")
+	wait_until doing_is child "$parent"
+	no_deadlock "waiter \($child\) waits in open of .*q for a writer" "$parent"
+	: > q
+}
+
+@test "a process that its cgroup has frozen is in no deadlock" {
+	need_root
+	local group=/sys/fs/cgroup/unified/ipctool-$$
+	[[ -d ${group%/*} ]] || group=/sys/fs/cgroup/ipctool-$$
+	mkdir "$group" 2>/dev/null || skip "no cgroup can be made"
+	if [[ ! -e $group/cgroup.freeze ]]; then
+		rmdir "$group"
+		skip "cgroup v2 is not mounted"
+	fi
+	local first second
+	cycle
+	echo "$first" > "$group/cgroup.procs"
+	echo 1 > "$group/cgroup.freeze"
+	local frozen=0
+	wait_until doing_is frozen "$first" && frozen=1
+	run --separate-stderr ipctool fifo-stat --why "$second"
+	echo 0 > "$group/cgroup.freeze"
+	die_pid "$first"
+	wait_until rmdir "$group"
+	((frozen == 1 && status == 0))
+	matches "root cause: cat \($first\) is frozen by its cgroup"
+}
+
 @test "the root is a process that computes" {
 	mkfifo q
 	background bash -c 'while :; do :; done' <> q

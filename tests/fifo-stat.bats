@@ -66,7 +66,7 @@ fill() {
 	mkfifo q
 	if all_visible q; then
 		state_is unused q
-		says "nobody has it open; .*" q
+		says "nobody (in this PID name space )?(has|is seen to have) it open; .*" q
 		need jq
 		json q
 		ask .unread 0
@@ -296,6 +296,63 @@ fill() {
 	run -0 --separate-stderr ipctool fifo-stat -rno PID,TID,DOING q
 	matches "^$PID [0-9]+ opening\$"
 	[[ $output != "$PID $PID"* ]]
+}
+
+# in_root DIRECTORY PATH: cat(1) would need libraries there.
+in_root() {
+	need_root
+	need perl
+	# shellcheck disable=SC2016
+	background perl -e 'chroot($ARGV[0]) && chdir("/") && chdir($ARGV[1])
+	    or die; open(my $f, "<", $ARGV[2])' "$@"
+	wait_until opening "$PID"
+}
+
+@test "a process in another root goes through links as its root has them" {
+	local path
+	# What the link says is there, in our root too: another FIFO.
+	mkdir -p run "cr$PWD/run" cr/var cr/deep/er
+	ln -s "$PWD/run" cr/var/run
+	mkfifo run/q "cr$PWD/run/q"
+	for path in "/ /var/run/q" "/deep/er ../../../../var/run/q"; do
+		# shellcheck disable=SC2086
+		in_root cr $path
+		state_is opening-read "cr$PWD/run/q"
+		run -0 --separate-stderr ipctool fifo-stat run/q
+		[[ $output != *perl* ]]
+		run -0 --separate-stderr ipctool fifo-stat -rno NAME,STATE \
+		    "$PID"
+		matches "/cr$PWD/run/q opening-read"
+		die_pid "$PID"
+	done
+}
+
+@test "who was blocked under an old name is not passed over in silence" {
+	mkfifo q
+	background cat q
+	wait_until opening "$PID"
+	mv q other
+	run -0 --separate-stderr ipctool fifo-stat other
+	[[ $output != *"nobody has it open"* ]]
+	stderr_matches "[0-9]+ threads? blocked in open of a FIFO that cannot be told"
+}
+
+@test "in another PID name space it is said that there are others outside" {
+	need_root
+	need unshare
+	mkfifo q
+	unshare -pf --mount-proc true 2>/dev/null || skip "no name spaces"
+	run -0 --separate-stderr limited unshare -pf --mount-proc "$IPCTOOL" \
+	    fifo-stat q
+	matches "q: nobody in this PID name space has it open; "
+	# shellcheck disable=SC2016
+	run -9 --separate-stderr limited unshare -pf --kill-child \
+	    --mount-proc bash -c '"$TOOLS_DIR/waiter" poll q &
+		until [[ $("$IPCTOOL" fifo-stat -rno STATE q) == reading ]]; do
+			:
+		done
+		"$IPCTOOL" fifo-stat --why q'
+	matches "deadlock: .*, as far as can be seen from this PID name space"
 }
 
 @test "an anonymous pipe is named by PID and PID:FD" {

@@ -6,9 +6,20 @@
  *	open      a second thread opens it for reading
  *	read      a second thread reads what only this process could write; the
  *	          first one waits for that thread
+ *	ended     the first thread ends, a second one reads as above
+ *	threads   the first thread sleeps, a second one reads as above
  *	poll, select, epoll
  *	          have it open for both, and wait in that call for data
- *	timed     in select(2), with a time-out of 1,000 s
+ *	timed, timed-poll, timed-epoll
+ *	          in select(2) and the others, with a time-out of 1,000 s
+ *	event, socket
+ *	          in epoll_wait(2), and for an eventfd or a socket as well
+ *	reused    in epoll_wait(2), for a socket whose number PATH has by now
+ *	except    in select(2), and for out-of-band data of a socket
+ *	timer     read, with a timer of timer_create(2)
+ *	ring      read, with an io_uring; status 77 where there is none
+ *	vfork     a child of vfork(2) waits before it runs anything
+ *	spawn     posix_spawn(3), in which PATH is opened for reading
  *	path      have it open with O_PATH
  *
  * It never ends by itself.  Status 1 with a message.
@@ -16,13 +27,22 @@
 #define _GNU_SOURCE
 
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <err.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tool.h"
@@ -58,70 +78,189 @@ read_it(void *arg)
 	return NULL;
 }
 
-static void
-join(void *(*start)(void *))
+static pthread_t
+start(void *(*run)(void *))
 {
 	pthread_t thread;
 
-	if (pthread_create(&thread, NULL, start, NULL) != 0)
+	if (pthread_create(&thread, NULL, run, NULL) != 0)
 		errx(1, "no thread");
-	pthread_join(thread, NULL);
+	return thread;
 }
 
 static void
-wait_in_poll(void)
+wait_in_poll(int timeout)
 {
 	struct pollfd fd = { .fd = open_path(O_RDWR), .events = POLLIN };
 
-	poll(&fd, 1, -1);
+	poll(&fd, 1, timeout);
+}
+
+static int
+make_socket(void)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == -1)
+		err(1, "socketpair");
+	return fds[0];
 }
 
 static void
-wait_in_select(struct timeval *timeout)
+wait_in_select(struct timeval *timeout, int other)
 {
 	int fd = open_path(O_RDWR);
-	fd_set set;
+	fd_set set, others;
 
 	FD_ZERO(&set);
 	FD_SET(fd, &set);
-	select(fd + 1, &set, NULL, NULL, timeout);
+	FD_ZERO(&others);
+	if (other != -1)
+		FD_SET(other, &others);
+	select(FD_SETSIZE, &set, NULL, &others, timeout);
 }
 
 static void
-wait_in_epoll(void)
+add_to(int epoll, int fd)
 {
 	struct epoll_event event = { .events = EPOLLIN };
-	int fd = epoll_create1(EPOLL_CLOEXEC);
 
-	if (fd == -1 ||
-	    epoll_ctl(fd, EPOLL_CTL_ADD, open_path(O_RDWR), &event) == -1)
+	if (epoll == -1 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == -1)
 		err(1, "epoll");
+}
+
+static void
+wait_in_epoll(int timeout, int other)
+{
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event event;
+
+	add_to(fd, open_path(O_RDWR));
+	if (other != -1)
+		add_to(fd, other);
+	epoll_wait(fd, &event, 1, timeout);
+}
+
+/* A duplicate keeps it in the list, though its number is another file's. */
+static void
+wait_for_reused(void)
+{
+	int fd = epoll_create1(EPOLL_CLOEXEC), other = make_socket();
+	struct epoll_event event;
+
+	add_to(fd, other);
+	if (dup(other) == -1 || dup2(open_path(O_RDWR), other) == -1)
+		err(1, "dup");
 	epoll_wait(fd, &event, 1, -1);
+}
+
+static void
+read_with_timer(void)
+{
+	timer_t timer;
+
+	if (timer_create(CLOCK_MONOTONIC, NULL, &timer) == -1)
+		err(1, "timer_create");
+	read_it(NULL);
+}
+
+static void
+read_with_ring(void)
+{
+	struct io_uring_params params;
+
+	memset(&params, 0, sizeof(params));
+	if (syscall(SYS_io_uring_setup, 1, &params) == -1)
+		err(77, "io_uring_setup");
+	read_it(NULL);
+}
+
+static void
+spawn(void)
+{
+	posix_spawn_file_actions_t actions;
+	char *argv[] = { (char[]){ "true" }, NULL };
+	pid_t pid;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 0, path, O_RDONLY, 0);
+	posix_spawnp(&pid, "true", &actions, NULL, argv, argv + 1);
+}
+
+static void
+wait_in_vfork(void)
+{
+	if (vfork() == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+}
+
+static bool
+start_threads(const char *mode)
+{
+	if (strcmp(mode, "open") == 0)
+		pthread_join(start(open_it), NULL);
+	else if (strcmp(mode, "read") == 0)
+		pthread_join(start(read_it), NULL);
+	else if (strcmp(mode, "threads") == 0)
+		start(read_it);
+	else if (strcmp(mode, "ended") == 0) {
+		start(read_it);
+		pthread_exit(NULL);
+	} else
+		return false;
+	return true;
+}
+
+static bool
+start_waiting(const char *mode)
+{
+	struct timeval long_time = { .tv_sec = 1000 };
+
+	if (strcmp(mode, "poll") == 0)
+		wait_in_poll(-1);
+	else if (strcmp(mode, "select") == 0)
+		wait_in_select(NULL, -1);
+	else if (strcmp(mode, "epoll") == 0)
+		wait_in_epoll(-1, -1);
+	else if (strcmp(mode, "timed") == 0)
+		wait_in_select(&long_time, -1);
+	else if (strcmp(mode, "timed-poll") == 0)
+		wait_in_poll(1000000);
+	else if (strcmp(mode, "timed-epoll") == 0)
+		wait_in_epoll(1000000, -1);
+	else if (strcmp(mode, "event") == 0)
+		wait_in_epoll(-1, eventfd(0, EFD_CLOEXEC));
+	else if (strcmp(mode, "socket") == 0)
+		wait_in_epoll(-1, make_socket());
+	else if (strcmp(mode, "reused") == 0)
+		wait_for_reused();
+	else if (strcmp(mode, "except") == 0)
+		wait_in_select(NULL, make_socket());
+	else
+		return false;
+	return true;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct timeval long_time = { .tv_sec = 1000 };
-
 	if (argc != 3)
 		errx(2, "usage: waiter MODE PATH");
 	path = argv[2];
-	if (strcmp(argv[1], "open") == 0)
-		join(open_it);
-	else if (strcmp(argv[1], "read") == 0)
-		join(read_it);
-	else if (strcmp(argv[1], "poll") == 0)
-		wait_in_poll();
-	else if (strcmp(argv[1], "select") == 0)
-		wait_in_select(NULL);
-	else if (strcmp(argv[1], "timed") == 0)
-		wait_in_select(&long_time);
-	else if (strcmp(argv[1], "epoll") == 0)
-		wait_in_epoll();
-	else if (strcmp(argv[1], "path") == 0)
+	if (strcmp(argv[1], "path") == 0)
 		open_path(O_PATH);
-	else
+	else if (strcmp(argv[1], "ring") == 0)
+		read_with_ring();
+	else if (strcmp(argv[1], "timer") == 0)
+		read_with_timer();
+	else if (strcmp(argv[1], "vfork") == 0)
+		wait_in_vfork();
+	else if (strcmp(argv[1], "spawn") == 0)
+		spawn();
+	else if (!start_threads(argv[1]) && !start_waiting(argv[1]))
 		errx(2, "%s: no such mode", argv[1]);
 	for (;;)
 		pause();

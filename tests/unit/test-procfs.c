@@ -229,6 +229,49 @@ what_is_gone_is_an_error(void **state)
 	close(proc);
 }
 
+static void
+a_status_has_signals_and_turns(void **state)
+{
+	static const char text[] = "Name:\tSigCgt:\\nTgid:\\t9\n"
+	    "Umask:\t0022\nState:\tS (sleeping)\nTgid:\t12\nPid:\t13\n"
+	    "SigBlk:\t8000000000000000\nSigIgn:\t0000000000000001\n"
+	    "SigCgt:\t0000000000010000\n"
+	    "voluntary_ctxt_switches:\t150\n"
+	    "nonvoluntary_ctxt_switches:\t545\n";
+	struct procfs_status status;
+	char cut[sizeof(text)];
+
+	(void)state;
+	assert_int_equal(procfs_parse_status(text, &status), 0);
+	assert_int_equal(status.group, 12);
+	assert_int_equal(status.caught, 1 << 16);
+	assert_true(status.blocked == UINT64_C(1) << 63);
+	assert_int_equal(status.turns, 150 + 545);
+	/* All but the last number is needed. */
+	memcpy(cut, text, sizeof(text));
+	for (size_t n = sizeof(text) - strlen("545\n") - 1; n > 0; n--) {
+		cut[n] = '\0';
+		assert_int_equal(procfs_parse_status(cut, &status), -1);
+		assert_int_equal(errno, EINVAL);
+	}
+}
+
+static void
+a_process_lives_in_its_threads(void **state)
+{
+	int proc = procfs_open();
+	struct procfs_status status;
+
+	(void)state;
+	assert_int_not_equal(proc, -1);
+	assert_int_equal(procfs_living_thread(proc, getpid()), getpid());
+	assert_int_equal(procfs_get_status(proc, getpid(), getpid(), &status),
+	    0);
+	assert_int_equal(status.group, getpid());
+	assert_false(procfs_has_timers(proc, getpid()));
+	close(proc);
+}
+
 int
 main(void)
 {
@@ -243,6 +286,8 @@ main(void)
 		cmocka_unit_test(flags_are_octal),
 		cmocka_unit_test(the_last_run_is_not_taken_from_a_name),
 		cmocka_unit_test(private_memory_is_told_from_shared),
+		cmocka_unit_test(a_status_has_signals_and_turns),
+		cmocka_unit_test(a_process_lives_in_its_threads),
 		cmocka_unit_test(we_can_be_looked_at),
 		cmocka_unit_test(what_is_gone_is_an_error),
 	};
