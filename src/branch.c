@@ -216,8 +216,44 @@ branch_is_ahead(const struct flow *flow)
 	return false;
 }
 
+size_t
+branch_look(struct flow *flow, void *data, size_t size)
+{
+	const struct branch *branch;
+	ssize_t n;
+
+	for (branch = flow->branches;
+	    branch < flow->branches + flow->nbranches; branch++) {
+		if (branch->fd == -1 || !branch->skips ||
+		    !branch->reader->only_records)
+			continue;
+		n = peek_bytes(&flow->peek, &flow->source, data, size);
+		return n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+/*
+ * At most two gaps lie ahead of a tap: one that it has not come to yet, and
+ * one behind what it was given since, which had to be in an empty pipe.
+ */
+static void
+skip(struct branch *branch, size_t n, int last)
+{
+	struct flow *reader = branch->reader;
+	struct gap *gap = reader->gaps;
+
+	if (n == 0)
+		return;
+	reader->skipped += n;
+	reader->chunks_skipped++;
+	if (gap->at != FLOW_NO_LIMIT && gap->at != branch->given)
+		gap++;
+	*gap = (struct gap){ branch->given, last != reader->delimiter };
+}
+
 void
-branch_moved(struct flow *flow, size_t n)
+branch_moved(struct flow *flow, size_t n, int last)
 {
 	struct branch *branch;
 
@@ -225,11 +261,9 @@ branch_moved(struct flow *flow, size_t n)
 	    branch < flow->branches + flow->nbranches; branch++) {
 		if (branch->fd == -1)
 			continue;
-		if (!branch->skips) {
+		if (branch->skips)
+			skip(branch, n, last);
+		else
 			branch->ahead -= n;
-			continue;
-		}
-		branch->reader->skipped += n;
-		branch->reader->chunks_skipped += n > 0;
 	}
 }

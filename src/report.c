@@ -256,6 +256,9 @@ stats_text(const struct report *report)
 	for (size_t i = 0; i < report->nflows; i++) {
 		if (!is_shown(report, &report->flows[i]))
 			continue;
+		/* A tap takes nothing out of the way of the others. */
+		if (report->flows[i].tap)
+			continue;
 		name = whole_transport_name(&report->flows[i]);
 		/* The weakest of them, if they moved anything. */
 		if (transport == NULL || strcmp(transport, "none") == 0 ||
