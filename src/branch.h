@@ -64,9 +64,9 @@ int	 branch_write(struct flow *, const struct iovec *, int count, size_t n);
 bool	 branch_is_ahead(const struct flow *);
 
 /*
- * Look at the first bytes in the source of the flow, at most size, that taps
- * are about to miss who have to know where a record ends.  Returns how many
- * were seen; 0: none, or nobody has to know.
+ * Look at the bytes in the source of the flow that taps are about to miss who
+ * have to know where a record ends.  Returns how many were seen; 0: none, or
+ * more than size, or nobody has to know.
  */
 size_t	 branch_look(struct flow *, void *data, size_t size);
 
