@@ -13,7 +13,8 @@ _ipctool_options()
 	case $1 in
 	pipe-relay)
 		echo "-i --input= -o --output= -a --append -p --output-error
-		    --output-error= --tap= -x --dump --dump= -L --rate-limit=
+		    --output-error= --tap= -d --delimiter= -z
+		    --zero-terminated -x --dump --dump= -L --rate-limit=
 		    -m --memory= -c --bytes= -P --progress -s --size=
 		    --no-splice --pipe-size= --separator= $common"
 		;;
@@ -60,7 +61,7 @@ _ipctool_takes()
 	local letters=wTt long
 
 	case $1 in
-	pipe-relay) letters+=ioLmcs ;;
+	pipe-relay) letters+=iodLmcs ;;
 	fifo-create) letters+=mog ;;
 	fifo-read) letters+=cld ;;
 	fifo-write) letters+=md ;;

@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/param.h>
 #include <unistd.h>
 
 #include "branch.h"
 #include "compat.h"
 #include "flow.h"
+#include "transport.h"
 
 /*
  * An empty pipe takes what it holds in one write(2).  Should it say
@@ -72,6 +74,15 @@ is_empty(const struct branch *branch)
 	return branch->reader->bytes_in == branch->given;
 }
 
+static bool
+takes_now(struct branch *branch)
+{
+	struct flow *reader = branch->reader;
+
+	return is_empty(branch) && !flow_sink_is_absent(reader) &&
+	    (!reader->only_records || transport_whole_has_time(reader));
+}
+
 /*
  * Whether it has to be given bytes now.  A tap that is not empty, or that
  * nobody reads, misses what moves on meanwhile.
@@ -81,8 +92,7 @@ wants_bytes(struct branch *branch)
 {
 	if (branch->fd == -1 || branch->ahead > 0)
 		return false;
-	branch->skips = branch->tap && (!is_empty(branch) ||
-	    flow_sink_is_absent(branch->reader));
+	branch->skips = branch->tap && !takes_now(branch);
 	return !branch->skips;
 }
 
@@ -216,8 +226,48 @@ branch_is_ahead(const struct flow *flow)
 	return false;
 }
 
+size_t
+branch_look(struct flow *flow, void *data, size_t size)
+{
+	const struct branch *branch;
+	int unread;
+	ssize_t n;
+
+	for (branch = flow->branches;
+	    branch < flow->branches + flow->nbranches; branch++) {
+		if (branch->fd == -1 || !branch->skips ||
+		    !branch->reader->only_records)
+			continue;
+		if (ioctl(flow->source.fd, FIONREAD, &unread) == -1 ||
+		    unread < 0 || (size_t)unread > size)
+			return 0;
+		n = peek_bytes(&flow->peek, &flow->source, data, size);
+		return n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+/*
+ * At most two gaps lie ahead of a tap: one that it has not come to yet, and
+ * one behind what it was given since, which had to be in an empty pipe.
+ */
+static void
+skip(struct branch *branch, size_t n, int last)
+{
+	struct flow *reader = branch->reader;
+	struct gap *gap = reader->gaps;
+
+	if (n == 0)
+		return;
+	reader->skipped += n;
+	reader->chunks_skipped++;
+	if (gap->at != FLOW_NO_LIMIT && gap->at != branch->given)
+		gap++;
+	*gap = (struct gap){ branch->given, last != reader->delimiter };
+}
+
 void
-branch_moved(struct flow *flow, size_t n)
+branch_moved(struct flow *flow, size_t n, int last)
 {
 	struct branch *branch;
 
@@ -225,11 +275,9 @@ branch_moved(struct flow *flow, size_t n)
 	    branch < flow->branches + flow->nbranches; branch++) {
 		if (branch->fd == -1)
 			continue;
-		if (!branch->skips) {
+		if (branch->skips)
+			skip(branch, n, last);
+		else
 			branch->ahead -= n;
-			continue;
-		}
-		branch->reader->skipped += n;
-		branch->reader->chunks_skipped += n > 0;
 	}
 }

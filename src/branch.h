@@ -63,7 +63,14 @@ int	 branch_write(struct flow *, const struct iovec *, int count, size_t n);
 /* Whether a branch has got bytes that have not moved on yet. */
 bool	 branch_is_ahead(const struct flow *);
 
-/* n bytes have moved on. */
-void	 branch_moved(struct flow *, size_t n);
+/*
+ * Look at the bytes in the source of the flow that taps are about to miss who
+ * have to know where a record ends.  Returns how many were seen; 0: none, or
+ * more than size, or nobody has to know.
+ */
+size_t	 branch_look(struct flow *, void *data, size_t size);
+
+/* n bytes have moved on; last is the last of them, -1 where it is not known. */
+void	 branch_moved(struct flow *, size_t n, int last);
 
 #endif

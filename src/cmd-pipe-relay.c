@@ -37,6 +37,8 @@ static const struct option_spec options[] = {
 	{ 'p', "output-error", "[MODE]",
 	    "go on when an output breaks" },
 	{ KEY_TAP, "tap", "FILE", "a copy that never holds the others up" },
+	{ 'd', "delimiter", "C", "taps get whole records that end in C" },
+	{ 'z', "zero-terminated", NULL, "taps get whole records, with NUL" },
 	{ 'x', "dump", "[FILE]", "show the traffic, in hex and as text" },
 	{ 'L', "rate-limit", "SIZE", "at most so many bytes a second" },
 	{ 'm', "memory", "SIZE", "a buffer between reading and writing" },
@@ -282,6 +284,15 @@ take_option(struct pipe_relay_options *opt, int key, const char *arg)
 		return parse_output_error(opt, arg);
 	case KEY_TAP:
 		opt->taps[opt->ntaps++] = arg;
+		break;
+	case 'd':
+		if (parse_delimiter(arg, &opt->delimiter) == -1)
+			return options_bad_argument("delimiter", arg);
+		opt->records = true;
+		break;
+	case 'z':
+		opt->delimiter = '\0';
+		opt->records = true;
 		break;
 	case 'x':
 		opt->dump = true;

@@ -56,6 +56,22 @@ flow_sink_failed(struct flow *flow, struct outcome *outcome)
 	return 0;
 }
 
+/* All that a tap was given is gone, and what it held. */
+static void
+note_gap(struct flow *flow)
+{
+	/* Of a record that has begun, nothing more shall go to anybody. */
+	framing_stop(flow);
+	if (flow->gaps[0].at == flow->bytes_in)
+		return;
+	flow->gaps[0] = flow->gaps[1];
+	flow->gaps[1].at = FLOW_NO_LIMIT;
+	if (flow->gaps[0].at != flow->bytes_in)
+		flow->gaps[0] = (struct gap){
+			flow->bytes_in, flow->in_record
+		};
+}
+
 /* What is held and what is in our private pipe, where a tap is too late. */
 static void
 skip_rest(struct flow *flow)
@@ -75,8 +91,10 @@ skip_rest(struct flow *flow)
 		flow->bytes_in += (uint64_t)n;
 		flow->discarded += (uint64_t)n;
 		flow->skipped += (uint64_t)n;
+		flow->in_record = rest[n - 1] != flow->delimiter;
 	}
 	flow->chunks_skipped += flow->skipped > before;
+	note_gap(flow);
 }
 
 bool
@@ -108,6 +126,7 @@ sink_went_away(struct flow *flow)
 	endpoint_finish(&flow->sink);
 	endpoint_init_none(&flow->sink, name);
 	flow->sink_gone = false;
+	flow->awaits = FLOW_AWAITS_NOTHING;
 	return flow_wait_for_sink(flow);
 }
 

@@ -94,6 +94,7 @@ flow_init(struct flow *flow)
 	endpoint_init_none(&flow->source, "nothing");
 	endpoint_init_none(&flow->sink, "nothing");
 	flow->limit = FLOW_NO_LIMIT;
+	flow->gaps[0].at = flow->gaps[1].at = FLOW_NO_LIMIT;
 	flow->watch_fd = -1;
 }
 
@@ -409,6 +410,10 @@ flow_account(struct flow *flow, const struct move *move)
 	else
 		flow->bytes_out += move->out;
 	flow->discarded += move->dropped;
+	if (flow->tap && move->dropped > 0) {
+		flow->skipped += move->dropped;
+		flow->chunks_skipped++;
+	}
 	flow->moved = true;
 	assert(flow->bytes_in + flow->bytes_added ==
 	    flow->bytes_out + flow_held(flow) + flow->discarded);

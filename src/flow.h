@@ -43,10 +43,17 @@ enum flow_awaits {
 	FLOW_AWAITS_NOTHING,
 	FLOW_AWAITS_WRITER,	/* the first, or the next one */
 	FLOW_AWAITS_READER,	/* the next one */
+	FLOW_AWAITS_ROOM,	/* for a record longer than PIPE_BUF */
 	FLOW_AWAITS_DRAIN	/* that readers take everything out */
 };
 
 #define FLOW_NO_LIMIT	UINT64_MAX
+
+/* Where a tap has missed something. */
+struct gap {
+	uint64_t	 at;		/* its bytes_in; or FLOW_NO_LIMIT */
+	bool		 in_record;	/* what follows may be a part of one */
+};
 
 struct branch;
 struct buffer;
@@ -72,6 +79,7 @@ struct flow {
 	bool		 lock;		/* each under the lock of writers */
 	bool		 drop;		/* those that cannot be taken now */
 	const struct fifo_owner *sink_owner; /* when it is opened anew */
+	bool		 only_records;	/* a tap that gets whole ones or none */
 	bool		 keep;		/* the sink waits for next readers */
 	bool		 drain;		/* it is done when all is read */
 	struct turn	*turn;		/* shared: records take turns */
@@ -137,6 +145,9 @@ struct flow {
 	bool		 sink_dropped;	/* bytes go to the branches only */
 	uint64_t	 skipped;	/* bytes that we missed, as a tap */
 	uint64_t	 chunks_skipped; /* in so many pieces */
+	struct gap	 gaps[2];	/* of only_records; in order */
+	int64_t		 work_ns, work_at; /* transport_whole_has_time() */
+	int64_t		 room_look_ns;	/* FLOW_AWAITS_ROOM: from look to look */
 	enum flow_awaits awaits;	/* of the sink */
 	struct drain	 unread;	/* once all is written */
 	bool		 drains;	/* since then */

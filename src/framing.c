@@ -16,8 +16,8 @@ size_t
 framing_size(const struct flow *flow)
 {
 	/* And its delimiter, if that is missing at the end. */
-	return flow->turn != NULL || flow->lock || flow->drop ?
-	    FRAMING_HOLD + 1 : 0;
+	return flow->turn != NULL || flow->lock || flow->drop ||
+	    flow->only_records ? FRAMING_HOLD + 1 : 0;
 }
 
 size_t
@@ -149,7 +149,8 @@ framing_took(struct flow *flow, size_t n)
 	bool whole;
 	int count;
 
-	if (!flow->whole_records && flow->turn == NULL)
+	if (!flow->whole_records && !flow->only_records &&
+	    flow->turn == NULL)
 		return;
 	/* What we hold instead of a source is one record. */
 	if (flow->source.kind == ENDPOINT_NONE)

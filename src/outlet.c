@@ -215,6 +215,8 @@ static int
 add_branch(struct pipe_relay *pr, struct flow *flow, bool tap)
 {
 	set_up_sink(pr, flow);
+	flow->only_records = tap && pr->opt.records;
+	flow->delimiter = pr->opt.delimiter;
 	/* It is ours to give room, whatever the others shall keep. */
 	if (flow_add_branch(&pr->flows[0], flow, tap) == -1)
 		return outcome_set(&pr->run.outcome, OUTCOME_ERROR, SIDE_NONE,

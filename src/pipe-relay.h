@@ -48,6 +48,8 @@ struct pipe_relay_options {
 	bool		 no_splice;	/* --no-splice */
 	bool		 keep_capacity;	/* --pipe-size=keep */
 	size_t		 capacity;	/* --pipe-size=SIZE|max, bytes */
+	bool		 records;	/* -d, -z: taps get whole ones */
+	unsigned char	 delimiter;	/* of these */
 	const char	*separator;	/* --separator */
 };
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 
 #include "child.h"
 #include "compat.h"
@@ -159,40 +160,78 @@ kept_waiting(const struct report *report, const struct flow *joint,
 	return deadline_min(ns, report->elapsed_ns);
 }
 
+/* How long the rate limit held back what is behind the last command. */
+static int64_t
+held_back(const struct report *report)
+{
+	int64_t most = 0;
+
+	for (size_t i = 0; i < report->nflows; i++)
+		if (report->flows[i].limiter != NULL)
+			most = MAX(most, waited(report, &report->flows[i],
+			    SIDE_NONE));
+	return most;
+}
+
+#define SLOWEST_NONE	(-1)
+#define SLOWEST_LIMIT	(-2)
+
 /*
  * Everything to the left of the slowest waits until it takes, everything to
- * the right until it gives.  Returns its number, from 0 on; one more than
- * there are commands for the reader of our standard output; -1 when nobody
- * is waited for much.
+ * the right until it gives.  Returns its number, from 0 on; that of a command
+ * more than there are for the reader of our standard output; SLOWEST_LIMIT
+ * where the rate limit in front of that reader takes longer; SLOWEST_NONE
+ * when nobody is waited for much.
  */
 static int
 slowest(const struct report *report)
 {
 	const struct report_pipeline *p = report->pipeline;
-	int64_t sum, most = 0;
-	int found = -1;
+	int64_t held = held_back(report), before = 0, sum, most = 0;
+	int found = SLOWEST_NONE;
 
 	for (size_t i = 0; i <= p->njoints; i++) {
-		sum = 0;
-		for (size_t j = 0; j < p->njoints; j++)
-			sum += kept_waiting(report, p->joints[j], j < i ?
-			    SIDE_SINK : SIDE_SOURCE);
-		if (sum <= most)
-			continue;
-		most = sum;
-		found = (int)i;
+		sum = before;
+		for (size_t j = i; j < p->njoints; j++)
+			sum += kept_waiting(report, p->joints[j], SIDE_SOURCE);
+		if (sum > most) {
+			most = sum;
+			found = (int)i;
+		}
+		/* It is where the last joint is. */
+		if (i + 1 == p->njoints && before + held > most) {
+			most = before + held;
+			found = SLOWEST_LIMIT;
+		}
+		if (i < p->njoints)
+			before += kept_waiting(report, p->joints[i],
+			    SIDE_SINK);
 	}
 	if (p->njoints == 0 || most / (int64_t)p->njoints <
 	    report->elapsed_ns / SLOW_PART)
-		return -1;
+		return SLOWEST_NONE;
 	return found;
 }
 
 static const char *
 stage_name(const struct report_pipeline *p, size_t i)
 {
-	return i < p->nstages ? trace_safe(p->stages[i].argv[0]) :
-	    "the reader of standard output";
+	return trace_safe(p->stages[i].argv[0]);
+}
+
+/* For JSON; NULL: there is none. */
+static const char *
+bottleneck(const struct report *report)
+{
+	const struct report_pipeline *p = report->pipeline;
+	int found = slowest(report);
+
+	if (found == SLOWEST_NONE)
+		return NULL;
+	if (found == SLOWEST_LIMIT)
+		return "rate limit";
+	return (size_t)found < p->nstages ? stage_name(p, (size_t)found) :
+	    "reader of standard output";
 }
 
 /* The slowest command, and how that is known. */
@@ -201,12 +240,18 @@ slowest_text(const struct report *report)
 {
 	const struct report_pipeline *p = report->pipeline;
 	char before[64] = "", behind[64] = "";
+	double elapsed = seconds(report->elapsed_ns);
 	int found = slowest(report);
 	size_t i = (size_t)found;
 
-	if (found == -1) {
+	if (found == SLOWEST_NONE) {
 		if (p->njoints > 0)
 			warnx("no command stands out as the slowest");
+		return;
+	}
+	if (found == SLOWEST_LIMIT) {
+		warnx("slowest: the rate limit: held back for %.3f s, "
+		    "of %.3f s", seconds(held_back(report)), elapsed);
 		return;
 	}
 	if (i > 0)
@@ -217,10 +262,14 @@ slowest_text(const struct report *report)
 		snprintf(behind, sizeof(behind), "%.3f s before it gave",
 		    seconds(kept_waiting(report, p->joints[i],
 		    SIDE_SOURCE)));
-	warnx("slowest: %s (%zu of %zu): its neighbours waited %s%s%s, "
-	    "of %.3f s", stage_name(p, i), i + 1, p->nstages, before,
-	    *before != '\0' && *behind != '\0' ? ", " : "", behind,
-	    seconds(report->elapsed_ns));
+	if (i == p->nstages)
+		warnx("slowest: the reader of standard output: %s, of %.3f s",
+		    before, elapsed);
+	else
+		warnx("slowest: %s (%zu of %zu): its neighbours waited "
+		    "%s%s%s, of %.3f s", stage_name(p, i), i + 1, p->nstages,
+		    before, *before != '\0' && *behind != '\0' ? ", " : "",
+		    behind, elapsed);
 }
 
 static void
@@ -255,6 +304,9 @@ stats_text(const struct report *report)
 	}
 	for (size_t i = 0; i < report->nflows; i++) {
 		if (!is_shown(report, &report->flows[i]))
+			continue;
+		/* A tap takes nothing out of the way of the others. */
+		if (report->flows[i].tap)
 			continue;
 		name = whole_transport_name(&report->flows[i]);
 		/* The weakest of them, if they moved anything. */
@@ -350,6 +402,10 @@ json_stage(struct table *json, const struct report *report, size_t i,
 		table_null(json, "stage_status", TABLE_NUMBER);
 		table_null(json, "slowest", TABLE_BOOLEAN);
 	}
+	if (bottleneck(report) != NULL)
+		table_string(json, "bottleneck", bottleneck(report));
+	else
+		table_null(json, "bottleneck", TABLE_STRING);
 	if (flow != NULL)
 		json_flow(json, report, flow);
 	else

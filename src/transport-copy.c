@@ -111,6 +111,23 @@ no_transfer(ssize_t n, enum side side, struct move *move)
 	return MOVE_FAILED;
 }
 
+/* What has just come in. */
+static enum move_result
+give_branches(struct flow *flow, const struct iovec *iov, int count,
+    struct move *move)
+{
+	struct iovec last[2];
+
+	if (branch_write(flow, iov, count, move->in) == -1) {
+		move->side = SIDE_OTHERS;
+		move->errnum = errno;
+		return MOVE_FAILED;
+	}
+	buffer_last(flow->buffer, 1, last);
+	branch_moved(flow, move->in, *(unsigned char *)last[0].iov_base);
+	return MOVE_SOME;
+}
+
 enum move_result
 transport_copy_pull(struct flow *flow, size_t max, struct move *move)
 {
@@ -131,15 +148,8 @@ transport_copy_pull(struct flow *flow, size_t max, struct move *move)
 		return no_transfer(n, SIDE_SOURCE, move);
 	move->in = (size_t)n;
 	buffer_filled(flow->buffer, move->in);
-	if (flow->nbranches == 0)
-		return MOVE_SOME;
-	if (branch_write(flow, iov, count, move->in) == -1) {
-		move->side = SIDE_OTHERS;
-		move->errnum = errno;
-		return MOVE_FAILED;
-	}
-	branch_moved(flow, move->in);
-	return MOVE_SOME;
+	return flow->nbranches == 0 ? MOVE_SOME :
+	    give_branches(flow, iov, count, move);
 }
 
 enum move_result

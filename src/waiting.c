@@ -80,6 +80,7 @@ look(struct flow *flow, struct outcome *outcome)
 		return look_for_writer(flow, outcome);
 	case FLOW_AWAITS_READER:
 		return look_for_reader(flow, outcome);
+	case FLOW_AWAITS_ROOM:
 	case FLOW_AWAITS_DRAIN:
 		flow_wake(flow);	/* it looks itself */
 		return 0;
@@ -127,7 +128,8 @@ look_interval(struct flow *flow, const struct limits *limits, int64_t now)
 	int64_t idle = limits->idle_timeout;
 	bool polled = flow_awaits(flow) == FLOW_AWAITS_WRITER;
 
-	if (flow_awaits(flow) == FLOW_AWAITS_DRAIN)
+	if (flow_awaits(flow) == FLOW_AWAITS_DRAIN ||
+	    flow_awaits(flow) == FLOW_AWAITS_ROOM)
 		return LIMIT_LOOK_NS;
 	if (polled && idle == 0 && flow->source_gone == NULL)
 		return LIMIT_LOOK_NS;
@@ -148,7 +150,7 @@ waiting_check(struct flow *flow, const struct limits *limits, int64_t now,
 
 	if (awaits == FLOW_AWAITS_NOTHING || flow->runnable)
 		return 0;
-	if (awaits != FLOW_AWAITS_DRAIN)
+	if (awaits != FLOW_AWAITS_DRAIN && awaits != FLOW_AWAITS_ROOM)
 		by = deadline_after(flow->waiting_since, limits->open_timeout);
 	interval = look_interval(flow, limits, now);
 	/* All flows at the same time: one wake-up for all. */

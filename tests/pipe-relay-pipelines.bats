@@ -149,6 +149,57 @@ slowest_is() {
 	done
 }
 
+# bottleneck_is TEXT NAME BEHIND OPTION...: what --stats names in a pipeline of
+# three that the shell command BEHIND reads, as text and in JSON
+bottleneck_is() {
+	local text=$1 name=$2 behind=$3
+
+	shift 3
+	run -0 --separate-stderr bash -c '"$IPCTOOL" pipe-relay --stats \
+	    "${@:2}" cat :: cat :: cat < input | eval "$1" > /dev/null' bash \
+	    "$behind" "$@"
+	stderr_matches "$text"
+	# shellcheck disable=SC2076
+	[[ ! $stderr =~ "of 3)" ]]
+	run -0 --separate-stderr bash -c '"$IPCTOOL" pipe-relay --stats=json \
+	    "${@:2}" cat :: cat :: cat < input | eval "$1" > /dev/null' bash \
+	    "$behind" "$@"
+	run -0 jq -r '.stats[] | "\(.slowest) \(.bottleneck)"' <<< "$stderr"
+	is "false $name
+false $name
+false $name"
+}
+
+@test "where the rate limit holds a pipeline back, that is named" {
+	need jq
+	local size option
+
+	# All of it is in the pipes at once; or it is not.
+	for size in 100000 600000; do
+		random_file "$size" input
+		for option in -q -m50k; do
+			bottleneck_is 'slowest: the rate limit: held back for [0-9]\.[0-9]{3} s, of [0-9]\.[0-9]{3} s' \
+			    "rate limit" cat -L $((size * 3)) "$option"
+		done
+	done
+}
+
+@test "where the reader of standard output is slow, that is named" {
+	need jq
+	random_file 600000 input
+	bottleneck_is 'slowest: the reader of standard output: [0-9.]+ s before it took, of ' \
+	    "reader of standard output" \
+	    'while read -rN 65536 _; do sleep 0.05; done' -L 1G --pipe-size=keep
+}
+
+@test "where all commands are equally slow, one at the most is named" {
+	need jq
+	run -0 --separate-stderr bash -c 'head -c 30M /dev/zero | "$IPCTOOL" \
+	    pipe-relay --stats=json cat :: cat :: cat > /dev/null'
+	run -0 jq -r '"\([.stats[] | select(.slowest)] | length) \(.stats[0].bottleneck)"' <<< "$stderr"
+	matches '^(0 null|1 cat)$'
+}
+
 @test "what is slow before a pipeline shows at its first command" {
 	run -0 --separate-stderr bash -c 'sleep 0.3 |
 	    "$IPCTOOL" pipe-relay --stats cat'" :: cat"
