@@ -278,12 +278,12 @@ leave() {
 	finish "$PID" || :
 }
 
-# holds_below PID FILE: a child of the process has it open
+# holds_below PID FILE: a child of the process has it open, or had
 holds_below() {
 	local child
 
 	for child in $(pgrep -P "$1"); do
-		if holds "$child" "$2" || holds_below "$child" "$2"; then
+		if pins "$child" "$2" || holds_below "$child" "$2"; then
 			return 0
 		fi
 	done
@@ -368,7 +368,7 @@ lets_go() {
 		serve "$mode" -- sh -c 'until [ -e go ]; do sleep 0.02; done
 		    exec cat > got'
 		background ipctool duplex --connect=s < said
-		wait_until holds "$PID" s.in
+		wait_until pins "$PID" s.in
 		wait_until lets_go "$PID" said
 		die_pid "$PID"
 		: > go
