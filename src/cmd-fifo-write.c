@@ -114,6 +114,8 @@ give_up(struct flow *flow, struct outcome *why)
 	case OUTCOME_PEER_LEFT:
 	case OUTCOME_ERROR:
 	case OUTCOME_REMOVED:
+	case OUTCOME_NOT_FIFO:
+	case OUTCOME_FOREIGN:
 	case OUTCOME_OPEN_TIMEOUT:
 	case OUTCOME_UNCONFIRMED:
 		break;

@@ -300,8 +300,8 @@ flow_move_failed(struct flow *flow, const struct move *move,
 		return sink_left(flow, outcome);
 	}
 	outcome->bytes = flow->bytes_out;
-	outcome_set(outcome, move->errnum == EMSGSIZE && flow->atomic ?
-	    OUTCOME_TOO_LONG : OUTCOME_ERROR, move->side, move->errnum,
+	outcome_set(outcome, move->why != OUTCOME_DONE ? move->why :
+	    OUTCOME_ERROR, move->side, move->errnum,
 	    move->side == SIDE_SINK ? flow->sink.name : flow->source.name);
 	return move->side == SIDE_SOURCE ? source_failed(flow, outcome) :
 	    flow_lose_sink(flow, true, outcome);

@@ -124,7 +124,7 @@ framing_next(struct flow *flow, size_t *length, struct move *move)
 		return MOVE_END;
 	if (flow->atomic && !flow->lock && *length > PIPE_BUF) {
 		move->side = SIDE_SINK;
-		move->errnum = EMSGSIZE;
+		move->why = OUTCOME_TOO_LONG;
 		return MOVE_FAILED;
 	}
 	return take_lock(flow, move);

@@ -30,8 +30,8 @@ size_t	 framing_size(const struct flow *);
 /*
  * How many of the held bytes may go now: MOVE_SOME and *length; or why none
  * may: MOVE_END (a record is not complete), MOVE_BLOCKED by side (it is
- * somebody else's turn, or lock), MOVE_FAILED with errnum (EMSGSIZE: the
- * record cannot be atomic).
+ * somebody else's turn, or lock), MOVE_FAILED with why (it is too long to be
+ * atomic), or errnum.
  */
 enum move_result framing_next(struct flow *, size_t *length, struct move *);
 

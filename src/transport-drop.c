@@ -57,17 +57,25 @@ close_sink(struct flow *flow)
 	flow->sink_gone = false;
 }
 
-static bool
-open_sink(struct flow *flow)
+/* MOVE_SOME: it is open.  MOVE_END: nobody reads it now. */
+static enum move_result
+open_sink(struct flow *flow, struct move *move)
 {
 	struct limits now = { .nonblock = true, .deadline = DEADLINE_NEVER };
 	struct fifo_sink sink = {
 		.path = flow->sink.path, .pinned = -1, .end = &flow->sink
 	};
-	struct outcome outcome;
+	struct outcome outcome = { 0 };
 
-	return flow->sink.fd != -1 || fifo_open_write_all(&sink, 1,
-	    flow->sink_owner, &now, &outcome) == 0;
+	if (flow->sink.fd != -1 || fifo_open_write_all(&sink, 1,
+	    flow->sink_owner, &now, &outcome) == 0)
+		return MOVE_SOME;
+	/* It may be made anew, but not be something else. */
+	if (outcome.why != OUTCOME_NOT_FIFO && outcome.why != OUTCOME_FOREIGN)
+		return MOVE_END;
+	move->side = SIDE_SINK;
+	move->why = outcome.why;
+	return MOVE_FAILED;
 }
 
 /*
@@ -91,7 +99,10 @@ begin_record(struct flow *flow, size_t length, struct move *move)
 
 	/* A reader may have left, and the next one come. */
 	for (int i = 0; i < 2; i++) {
-		if (!open_sink(flow))
+		result = open_sink(flow, move);
+		if (result == MOVE_FAILED)
+			return result;
+		if (result == MOVE_END)
 			break;
 		result = framing_next(flow, &length, move);
 		if (result == MOVE_FAILED)
@@ -147,7 +158,7 @@ push(struct flow *flow, size_t max, struct move *move)
 	(void)max;			/* a record at a time */
 	if (flow->atomic && !flow->lock && length > PIPE_BUF) {
 		move->side = SIDE_SINK;
-		move->errnum = EMSGSIZE;
+		move->why = OUTCOME_TOO_LONG;
 		return MOVE_FAILED;
 	}
 	if (flow->skips_record)

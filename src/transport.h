@@ -16,7 +16,7 @@ enum move_result {
 	MOVE_BLOCKED,		/* by side; SIDE_NONE: it cannot tell */
 	MOVE_END,		/* pull: EOF; push: the record is incomplete */
 	MOVE_REFUSED,		/* this transport cannot: nothing moved */
-	MOVE_FAILED		/* by side, with errnum */
+	MOVE_FAILED		/* by side, with errnum, or why */
 };
 
 struct move {
@@ -25,6 +25,7 @@ struct move {
 	size_t		 dropped;	/* neither held any more */
 	enum side	 side;
 	int		 errnum;
+	enum outcome_why why;		/* instead of that, if not 0 */
 };
 
 struct transport {

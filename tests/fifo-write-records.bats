@@ -396,6 +396,23 @@ unread() {
 	size_is 0 err
 }
 
+@test "--drop ends when the name stands for something else by now" {
+	local fd
+
+	mkfifo input
+	IN=input writer --drop
+	exec {fd}<> input
+	echo nobody >&"$fd"
+	rm q
+	echo nobody >&"$fd"
+	echo precious > q
+	echo record >&"$fd"
+	ends_with 6 "$WRITER"
+	[[ $(< err) == "ipctool fifo-write: q: not a FIFO"* ]]
+	[[ $(< q) == precious ]]
+	exec {fd}>&-
+}
+
 @test "--drop: a long record goes whole into an empty FIFO, or not at all" {
 	hold r q
 	record x 50000 > data
