@@ -387,11 +387,13 @@ open_ends(struct server *server)
 	return partner_wait(&server->partner, &run->outcome);
 }
 
+/* Where poll(2) fails, for once, nobody is known to be there. */
 static bool
 has_opened(const struct partner *partner)
 {
-	return !partner->pending ||
-	    endpoint_ready(&partner->from, POLLIN, 0) != 0;
+	struct pollfd pfd = { .fd = partner->from.fd, .events = POLLIN };
+
+	return !partner->pending || poll(&pfd, 1, 0) == 1;
 }
 
 /* Whether somebody is there, with a ticket or without. */
@@ -723,7 +725,7 @@ follow(struct flow *flow, struct outcome *outcome)
 	struct server *server = channel->owner;
 
 	server->writer_came = true;
-	if (flow_is_over(flow_to_client(server)))
+	if (server->reader_left || flow_is_over(flow_to_client(server)))
 		return 0;
 	if (fifo_reopen_read(&flow->source) == -1 ||
 	    flow_next_source(flow) == -1)
@@ -800,8 +802,10 @@ session(struct server *server)
 	int64_t now = deadline_now();
 	int status;
 
-	if (prepare_sides(server) == -1)
+	if (prepare_sides(server) == -1) {
+		partner_close(&server->partner);
 		return STATUS_ERROR;
+	}
 	server->in_closed = server->out_closed = server->reader_left = false;
 	server->writer_came = server->writer_stays = false;
 	if (server->opt->persist && server->served)

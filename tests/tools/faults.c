@@ -125,6 +125,10 @@ struct run {
 	int		 input, output;	/* its ends, until it is started */
 	int		 rest;		/* another read end of the source */
 	int		 complaints;	/* our end of standard error */
+	pid_t		 other;		/* and its group; 0: none */
+	bool		 other_ended;
+	int		 client_input, client_output;	/* SERVES */
+	bool		 told_to_end;	/* FOREVER */
 	size_t		 fed;
 	unsigned	 sessions;	/* of writers that have left */
 	bool		 fed_all;
@@ -274,7 +278,7 @@ forget_files(void)
 {
 	static const char *const names[] = {
 		"src", "dst", "out", "trace", "a", "b", "c", "d/e/f", "copy",
-		"log"
+		"log", "s.in", "s.out", "s.lock"
 	};
 	size_t i;
 
@@ -446,6 +450,9 @@ become(struct run *run, const struct point *p, char **argv, int complaints)
 	if (options.shim != NULL)
 		use_shim(run, p->first);
 	signal(SIGPIPE, SIG_DFL);
+	if ((run->scenario->flags & SERVES) != 0)
+		run->input = run->output = must(open("/dev/null", O_RDWR),
+		    "/dev/null");
 	if (dup2(run->input, 0) == -1 || dup2(run->output, 1) == -1 ||
 	    dup2(complaints, 2) == -1)
 		_exit(2);
@@ -533,8 +540,59 @@ start(struct run *run, const struct point *p)
 	run->pidfd = must((int)syscall(SYS_pidfd_open, run->pid, 0),
 	    "pidfd_open");
 	close(complaints);
+	if ((s->flags & SERVES) != 0) {
+		run->client_input = run->input;
+		run->client_output = run->output;
+		run->input = run->output = -1;
+	}
 	close_fd(&run->input);
 	close_fd(&run->output);
+}
+
+/* The other ipctool, which nobody looks at, with these as its ends. */
+static void
+start_other(struct run *run, int input, int output)
+{
+	char *argv[ARGS_MAX + 1], command[128];
+	int nothing;
+
+	strcpy(command, run->scenario->other);
+	add_command(argv, 0, command);
+	run->other = must(fork(), "fork");
+	if (run->other == 0) {
+		setpgid(0, 0);
+		signal(SIGPIPE, SIG_DFL);
+		nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+		dup2(input == -1 ? nothing : input, 0);
+		dup2(output == -1 ? nothing : output, 1);
+		dup2(nothing, 2);
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	setpgid(run->other, run->other);
+}
+
+/* A server stands when a client could come. */
+static void
+start_server(struct run *run)
+{
+	struct timespec pause = { .tv_nsec = 1000000 };
+	struct stat st;
+
+	start_other(run, -1, -1);
+	while (stat("s.out", &st) == -1)
+		nanosleep(&pause, NULL);
+}
+
+/* However far it has come, with all that it has started. */
+static void
+stop_other(struct run *run)
+{
+	if (run->other == 0 || run->other_ended)
+		return;
+	kill(run->other, SIGTERM);
+	waitpid(run->other, NULL, 0);
+	run->other_ended = true;
 }
 
 /* The process that strace looks at, or 0. */
@@ -706,6 +764,8 @@ note_end(struct run *run)
 	run->ended = true;
 	run->status = WIFSIGNALED(wstatus) ? 128 + WTERMSIG(wstatus) :
 	    WEXITSTATUS(wstatus);
+	if (run->told_to_end && run->status == 128 + SIGTERM)
+		run->status = 0;
 }
 
 static void
@@ -718,6 +778,7 @@ end_it(struct run *run)
 		kill(pid, SIGKILL);
 	kill(-run->pid, SIGKILL);
 	waitpid(run->pid, NULL, 0);
+	stop_other(run);
 	while (waitpid(-1, NULL, 0) > 0)
 		continue;
 	run->hung = run->ended = true;
@@ -731,6 +792,25 @@ is_pausing(const struct run *run)
 	    elapsed_ms(&run->started) < PAUSE_MS;
 }
 
+/* The client of a server that is looked at. */
+static void
+attend_client(struct run *run)
+{
+	if ((run->scenario->flags & SERVES) == 0)
+		return;
+	if (run->other == 0 && waits(run)) {
+		start_other(run, run->client_input, run->client_output);
+		close_fd(&run->client_input);
+		close_fd(&run->client_output);
+	}
+	if (run->other == 0 || run->other_ended ||
+	    waitpid(run->other, NULL, WNOHANG) != run->other)
+		return;
+	run->other_ended = true;
+	if ((run->scenario->flags & FOREVER) != 0 && tracee(run) != 0)
+		run->told_to_end = kill(tracee(run), SIGTERM) == 0;
+}
+
 static void
 attend(struct run *run)
 {
@@ -739,6 +819,7 @@ attend(struct run *run)
 	bool busy;
 
 	while (!run->ended) {
+		attend_client(run);
 		open_ends(run);
 		feed(run);
 		busy = (run->feed != -1 && !run->fed_all) ||
@@ -854,20 +935,26 @@ run_point(struct run *run, const struct scenario *s, const struct point *p)
 	memset(run, 0, sizeof(*run));
 	run->scenario = s;
 	run->feed = run->drain = run->input = run->output = run->rest = -1;
+	run->client_input = run->client_output = -1;
 	forget_files();
 	make_source(run);
 	make_sink(run);
 	make_existing(run);
+	if (s->other != NULL && (s->flags & SERVES) == 0)
+		start_server(run);
 	start(run, p);
 	if ((s->flags & HAMMERS) != 0)
 		hammer(run);
 	attend(run);
+	stop_other(run);
 	collect(run);
 }
 
 static void
 free_run(struct run *run)
 {
+	close_fd(&run->client_input);
+	close_fd(&run->client_output);
 	close_fd(&run->feed);
 	close_fd(&run->drain);
 	close_fd(&run->rest);
@@ -1191,6 +1278,17 @@ judge_shim(const struct run *run)
 	return judge_success(run, SURVIVES);
 }
 
+/* A server that goes on for the next client when this one was not served. */
+static const char *
+judge_session(const struct run *run)
+{
+	if (access("s.in", F_OK) == 0 || access("s.out", F_OK) == 0 ||
+	    access("s.lock", F_OK) == 0)
+		return "what it made is left";
+	return out_is_prefix(run) ? NULL :
+	    "the output is not the beginning of the input";
+}
+
 static const char *
 judge(const struct run *run, const struct point *p, enum verdict *verdict)
 {
@@ -1212,6 +1310,9 @@ judge(const struct run *run, const struct point *p, enum verdict *verdict)
 		return why;
 	if (options.shim != NULL)
 		return judge_shim(run);
+	if (run->told_to_end && run->status == 0 &&
+	    (p->error == NULL || strcmp(p->error, "EINTR") != 0))
+		return judge_session(run);
 	if (p->signal != NULL)
 		return judge_signal(run, p);
 	if (run->nonsense)
@@ -1269,7 +1370,8 @@ try_point(const struct scenario *s, const struct point *p)
 	struct run run;
 	const char *why;
 
-	if (point_number++ % options.stride != options.start)
+	if (point_number++ % (options.stride *
+	    (s->sparse == 0 ? 1 : s->sparse)) != options.start)
 		return;
 	run_point(&run, s, p);
 	why = judge(&run, p, &verdict);

@@ -39,7 +39,9 @@ enum {
 	HAMMERS = 1 << 15,	/* hundreds of writers, each with a message */
 	CONFIRMS = 1 << 16,	/* succeeds only if it can see all was read */
 	BRANCHES = 1 << 17,	/* a fan-out, or a tap */
-	COPIES = 1 << 18	/* the file copy gets everything, too */
+	COPIES = 1 << 18,	/* the file copy gets everything, too */
+	SERVES = 1 << 19,	/* other is its client, and has the ends */
+	FOREVER = 1 << 20	/* it has to be ended when all is done */
 };
 
 struct scenario {
@@ -51,6 +53,9 @@ struct scenario {
 	const char	*made;		/* FIFOs that have to be there */
 	mode_t		 made_mode;
 	const char	*text;		/* on standard output, or as records */
+	const char	*other;		/* what another ipctool does meanwhile,
+					   as its server or its client */
+	unsigned	 sparse;	/* only each so manieth point; 0: all */
 };
 
 /*
@@ -298,6 +303,22 @@ static const struct scenario scenarios[] = {
 	    END_FIFO, END_FIFO, .flags = CHILDREN },
 	{ "duplex-fifos-late", "duplex --from=src --to=dst cat",
 	    END_FIFO, END_FIFO, .flags = CHILDREN | LATE },
+	{ "duplex-connect", "duplex --connect=s",
+	    END_PIPE, END_PIPE, .flags = 0,
+	    .other = "duplex --listen=s -k cat", .sparse = 10 },
+	{ "duplex-connect-persist", "duplex --connect=s -c 100000 -w60 -T60",
+	    END_PIPE, END_PIPE, .flags = 0,
+	    .other = "duplex --listen=s --persist cat", .sparse = 10 },
+	/* these look at every process, call by call */
+	{ "duplex-listen", "duplex --listen=s cat",
+	    END_PIPE, END_PIPE, .flags = CHILDREN | SERVES,
+	    .other = "duplex --connect=s", .sparse = 20 },
+	{ "duplex-listen-keep", "duplex --listen=s -k cat",
+	    END_PIPE, END_PIPE, .flags = CHILDREN | SERVES | FOREVER,
+	    .other = "duplex --connect=s", .sparse = 40 },
+	{ "duplex-listen-persist", "duplex --listen=s --persist cat",
+	    END_PIPE, END_PIPE, .flags = CHILDREN | SERVES | FOREVER,
+	    .other = "duplex --connect=s -c 100000", .sparse = 60 },
 };
 
 /*
@@ -412,6 +433,9 @@ static const struct rule {
 	/* Without it nobody knows whether all was read. */
 	{ "ioctl", NULL, ANYTHING, NULL, CONFIRMS, 0, EITHER },
 	{ "ioctl", NULL, ANYTHING, NULL, 0, 0, SURVIVES },
+	/* A server has to know who leaves. */
+	{ "inotify_init1", NULL, ANYTHING, NULL, SERVES, 0, EITHER },
+	{ "inotify_add_watch", NULL, ANYTHING, NULL, SERVES, 0, EITHER },
 	{ "inotify_init1", NULL, ANYTHING, NULL, 0, 0, SURVIVES },
 	{ "inotify_add_watch", NULL, ANYTHING, NULL, 0, 0, SURVIVES },
 	{ "pipe2", NULL, ANYTHING, NULL, BRANCHES, 0, EITHER },
