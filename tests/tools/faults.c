@@ -560,6 +560,7 @@ start_other(struct run *run, int input, int output)
 	add_command(argv, 0, command);
 	run->other = must(fork(), "fork");
 	if (run->other == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		setpgid(0, 0);
 		signal(SIGPIPE, SIG_DFL);
 		nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
