@@ -380,6 +380,25 @@ lets_go() {
 	done
 }
 
+@test "--persist: an answer may be any bytes, without a newline at its end" {
+	local option
+
+	serve --persist -- sh -c 'while read -r n; do
+		printf "\\000\\377\\nab\\000"; done'
+	printf '\000\377\nab\000' > wanted
+	for option in --bytes=6 --half-close=0.2 "--lines=2 --half-close=0.2"; do
+		# shellcheck disable=SC2086
+		ask it $option > got
+		same wanted got
+	done
+	ask it --lines=1 > got
+	same <(head -n 1 wanted) got
+	ask it --bytes=6 > got
+	same wanted got
+	stop
+	size_is 0 err
+}
+
 @test "--persist ends with its COMMAND, and its status" {
 	serve --persist -- sh -c 'read -r line; echo "$line"; exit 3'
 	run -0 ask hello
