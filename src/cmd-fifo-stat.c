@@ -446,8 +446,8 @@ static bool
 has_unused(const struct pipe_look *look)
 {
 	for (size_t i = 0; i < look->npipes; i++)
-		if (look->pipes[i]->wanted && pipeinfo_state(look,
-		    look->pipes[i]) == PIPE_STATE_UNUSED)
+		if (look->pipes[i]->wanted && look->pipes[i]->nends == 0 &&
+		    look->pipes[i]->nopeners == 0)
 			return true;
 	return false;
 }

@@ -333,9 +333,9 @@ self_pipe() {
 stands_still() {
 	local before after pid
 
-	pid=$(pgrep -P "$1") || return 1
+	pid=$(pgrep -P "$1") && [[ /proc/$pid/exe -ef $IPCTOOL ]] || return 1
 	{ read -r before < "/proc/$pid/syscall"; } 2>/dev/null
-	sleep 0.2
+	sleep 0.5
 	{ read -r after < "/proc/$pid/syscall"; } 2>/dev/null
 	[[ -n $before && $before == "$after" ]]
 }
@@ -359,7 +359,7 @@ stands_still() {
 	die_pid "$holder"
 	wait_until doing_is reading "$low"
 	background strace -o trace -P "$middle/fd" \
-	    -e inject=openat:delay_enter=2000000:when=1 \
+	    -e inject=openat:delay_enter=3000000:when=1 \
 	    "$IPCTOOL" fifo-stat --why "$high" > out 2> error
 	looker=$PID
 	wait_until stands_still "$looker"
