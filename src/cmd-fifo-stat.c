@@ -438,6 +438,20 @@ stat_look(const struct fifo_stat *fs, struct pipe_look *look, bool quiet)
 	return status;
 }
 
+/*
+ * Somebody who is blocked at an unknown FIFO makes a difference only where
+ * nobody is seen.
+ */
+static bool
+has_unused(const struct pipe_look *look)
+{
+	for (size_t i = 0; i < look->npipes; i++)
+		if (look->pipes[i]->wanted && look->pipes[i]->nends == 0 &&
+		    look->pipes[i]->nopeners == 0)
+			return true;
+	return false;
+}
+
 /* What could not be seen. */
 static void
 say_limits(const struct pipe_look *look, FILE *f, const char *prefix)
@@ -447,7 +461,7 @@ say_limits(const struct pipe_look *look, FILE *f, const char *prefix)
 		stat_say_hidden(f, look, "not visible: ");
 		fputc('\n', f);
 	}
-	if (look->lost_openers > 0) {
+	if (look->lost_openers > 0 && (look->all || has_unused(look))) {
 		fputs(prefix, f);
 		stat_say_count(f, look->lost_openers, "thread");
 		fputs(" blocked in open of a FIFO that cannot be told\n", f);

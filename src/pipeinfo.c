@@ -36,6 +36,7 @@ struct visit {
 	struct pipe_end		**spare;	/* read as descriptors come */
 	size_t			 opening;	/* threads that open files */
 	bool			 listed;	/* it has any descriptor */
+	bool			 denied;	/* we may not look at them */
 };
 
 static int
@@ -556,26 +557,30 @@ visit_fds(struct visit *visit)
 	char path[64];
 
 	snprintf(path, sizeof(path), "%d/fd", visit->process->task);
-	if (procfs_each(look->proc, path, visit_fd, visit) == -1 &&
-	    look->errnum == 0 && (errno == EACCES || errno == EPERM)) {
-		count_hidden(look, visit->process->pid);
-		visit->listed = true;
-	}
+	visit->denied = procfs_each(look->proc, path, visit_fd, visit) == -1 &&
+	    look->errnum == 0 && (errno == EACCES || errno == EPERM);
 	return look->errnum == 0 ? 0 : -1;
 }
 
-/* The descriptors are those of any thread; of one that has ended, none. */
+/*
+ * The descriptors are those of any thread; one that has ended has none, and
+ * shows them to nobody but root.
+ */
 static int
 visit_ends(struct visit *visit)
 {
 	struct process_info *process = visit->process;
+	int result = visit_fds(visit);
 
-	if (visit_fds(visit) == -1)
-		return -1;
-	if (visit->listed || process->nthreads <= 1)
-		return 0;
-	process->task = procfs_living_thread(visit->look->proc, process->pid);
-	return process->task == process->pid ? 0 : visit_fds(visit);
+	if (result == 0 && !visit->listed && process->nthreads > 1) {
+		process->task = procfs_living_thread(visit->look->proc,
+		    process->pid);
+		if (process->task != process->pid)
+			result = visit_fds(visit);
+	}
+	if (visit->denied)
+		count_hidden(visit->look, process->pid);
+	return result;
 }
 
 static int

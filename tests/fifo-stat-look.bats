@@ -324,15 +324,16 @@ nobody() {
 	opener=$PID
 	((middle > named && opener > middle)) || skip "numbers begin anew"
 	background strace -o trace -P "$middle/fd" \
-	    -e inject=openat:delay_enter=2000000:when=1 \
+	    -e inject=openat:delay_enter=3000000:when=1 \
 	    "$IPCTOOL" fifo-stat q "$named" > out 2> error
 	looker=$PID
 	stands_still() {
 		local before after pid
 
-		pid=$(pgrep -P "$looker") || return 1
+		pid=$(pgrep -P "$looker") &&
+		    [[ /proc/$pid/exe -ef $IPCTOOL ]] || return 1
 		{ read -r before < "/proc/$pid/syscall"; } 2>/dev/null
-		sleep 0.2
+		sleep 0.5
 		{ read -r after < "/proc/$pid/syscall"; } 2>/dev/null
 		[[ -n $before && $before == "$after" ]]
 	}

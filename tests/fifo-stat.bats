@@ -319,7 +319,7 @@ in_root() {
 		in_root cr $path
 		state_is opening-read "cr$PWD/run/q"
 		run -0 --separate-stderr ipctool fifo-stat run/q
-		[[ $output != *perl* ]]
+		lacks perl
 		run -0 --separate-stderr ipctool fifo-stat -rno NAME,STATE \
 		    "$PID"
 		matches "/cr$PWD/run/q opening-read"
@@ -333,7 +333,7 @@ in_root() {
 	wait_until opening "$PID"
 	mv q other
 	run -0 --separate-stderr ipctool fifo-stat other
-	[[ $output != *"nobody has it open"* ]]
+	lacks "nobody has it open"
 	stderr_matches "[0-9]+ threads? blocked in open of a FIFO that cannot be told"
 }
 

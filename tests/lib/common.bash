@@ -34,7 +34,7 @@
 #	random_file N FILE	N bytes that are the same in each run
 #
 #   looking
-#	is TEXT, matches REGEX			about $output
+#	is TEXT, matches REGEX, lacks TEXT	about $output
 #	stderr_is TEXT, stderr_matches REGEX	about $stderr
 #	same FILE FILE				equal, byte by byte
 #	now_ms					a clock in milliseconds
@@ -325,6 +325,13 @@ stderr_is() {
 
 matches() {
 	compare_regex output "$1" "$output"
+}
+
+lacks() {
+	if [[ $output == *"$1"* ]]; then
+		printf '%s is in the output:\n%s\n' "$1" "$output" >&2
+		return 1
+	fi
 }
 
 stderr_matches() {

@@ -229,27 +229,29 @@ what_is_gone_is_an_error(void **state)
 	close(proc);
 }
 
+/* With a name that looks like what follows. */
+#define STATUS "Name:\tSigCgt:\\nTgid:\\t9\nUmask:\t0022\n" \
+	       "State:\tS (sleeping)\nTgid:\t12\nPid:\t13\n" \
+	       "SigBlk:\t8000000000000000\nSigIgn:\t0000000000000001\n" \
+	       "SigCgt:\t0000000000010000\n" \
+	       "voluntary_ctxt_switches:\t150\n" \
+	       "nonvoluntary_ctxt_switches:\t545\n"
+
 static void
 a_status_has_signals_and_turns(void **state)
 {
-	static const char text[] = "Name:\tSigCgt:\\nTgid:\\t9\n"
-	    "Umask:\t0022\nState:\tS (sleeping)\nTgid:\t12\nPid:\t13\n"
-	    "SigBlk:\t8000000000000000\nSigIgn:\t0000000000000001\n"
-	    "SigCgt:\t0000000000010000\n"
-	    "voluntary_ctxt_switches:\t150\n"
-	    "nonvoluntary_ctxt_switches:\t545\n";
 	struct procfs_status status;
-	char cut[sizeof(text)];
+	char cut[sizeof(STATUS)];
 
 	(void)state;
-	assert_int_equal(procfs_parse_status(text, &status), 0);
+	assert_int_equal(procfs_parse_status(STATUS, &status), 0);
 	assert_int_equal(status.group, 12);
 	assert_int_equal(status.caught, 1 << 16);
 	assert_true(status.blocked == UINT64_C(1) << 63);
 	assert_int_equal(status.turns, 150 + 545);
 	/* All but the last number is needed. */
-	memcpy(cut, text, sizeof(text));
-	for (size_t n = sizeof(text) - strlen("545\n") - 1; n > 0; n--) {
+	memcpy(cut, STATUS, sizeof(STATUS));
+	for (size_t n = sizeof(STATUS) - strlen("545\n") - 1; n > 0; n--) {
 		cut[n] = '\0';
 		assert_int_equal(procfs_parse_status(cut, &status), -1);
 		assert_int_equal(errno, EINVAL);
