@@ -147,7 +147,7 @@ struct flow {
 	uint64_t	 chunks_skipped; /* in so many pieces */
 	struct gap	 gaps[2];	/* of only_records; in order */
 	int64_t		 work_ns, work_at; /* transport_whole_has_time() */
-	int64_t		 room_look_ns;	/* FLOW_AWAITS_ROOM: from look to look */
+	int64_t		 room_look_ns;	/* FLOW_AWAITS_ROOM: between looks */
 	enum flow_awaits awaits;	/* of the sink */
 	struct drain	 unread;	/* once all is written */
 	bool		 drains;	/* since then */

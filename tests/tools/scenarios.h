@@ -180,6 +180,11 @@ static const struct scenario scenarios[] = {
 	{ "tap-without-reader", "pipe-relay --tap=a",
 	    END_PIPE, END_PIPE, .flags = BRANCHES | EXISTS,
 	    .made = "a", .made_mode = 0600 },
+	{ "tap-of-records-without-reader", "pipe-relay -z --tap=a",
+	    END_PIPE, END_PIPE, .flags = BRANCHES | EXISTS,
+	    .made = "a", .made_mode = 0600 },
+	{ "tap-of-records", "pipe-relay -d a --tap=/dev/null",
+	    END_PIPE, END_PIPE, .flags = BRANCHES },
 	/* pipelines */
 	{ "pipeline", "pipe-relay cat :: tee /dev/null",
 	    END_PIPE, END_PIPE, .flags = CHILDREN | DIRECT },
