@@ -74,7 +74,8 @@ function nice(v, up,    p, m)
 	p = power(10, floor(log(v) / log(10) + 0.0001))
 	m = v / p
 	if (up)
-		return (m <= 1.001 ? 1 : m <= 2.001 ? 2 : m <= 5.001 ? 5 : 10) * p
+		return p * (m <= 1.001 ? 1 : m <= 2.001 ? 2 : \
+		    m <= 5.001 ? 5 : 10)
 	return (m >= 4.999 ? 5 : m >= 1.999 ? 2 : 1) * p
 }
 

@@ -178,7 +178,8 @@ work_startup()
 	for ((i = 0; i < ${#labels[@]}; i++)); do
 		mapfile -t these < <(printf '%s\n' "${all[@]}" |
 		    sed -n "s/^$i //p")
-		cost startup us "${labels[i]}" "$(($(median "${these[@]}") / count))"
+		cost startup us "${labels[i]}" \
+		    $(($(median "${these[@]}") / count))
 	done
 	rm -f "$scratch/q"
 	found valgrind && instructions_of_all

@@ -4,9 +4,10 @@
 #
 # A line `<!-- bench: table [WORK]... -->` and what follows it up to a line
 # `<!-- end -->` become a table of those works (those with a figure to reach
-# if none is named); `costs WORK...` the same of what was counted,
-# `multiples WORK...` that by its first line, `machine` what it was measured on.  Within a line, <!--= WORK/PEER -->...<!--/--> is a
-# ratio.  What was not recorded leaves a dash.
+# if none is named); `costs WORK...` the same of what was counted, `multiples
+# WORK...` that by its first line, `machine` what it was measured on.  Within
+# a line, <!--= WORK/PEER -->...<!--/--> is a ratio.  What was not recorded
+# leaves a dash.
 
 FILENAME ~ /results\.csv$/ {
 	if (FNR > 1 && split_line($0, f) == 8)

@@ -6,8 +6,8 @@
  *	peer splice-write  the same as write, by vmsplice(2) of pages that never
  *			   change
  *	peer splice-read   the same as read, by splice(2) to /dev/null
- *	peer splice-relay  a model: standard input to standard output by blocking
- *			   splice(2) straight across, and nothing else
+ *	peer splice-relay  a model: standard input to standard output by
+ *			   blocking splice(2) straight across, nothing else
  *	peer splice-cat    the same through a private pipe of the same capacity,
  *			   which is how a cat(1) that splices does it
  *	peer exchange      write, and read as much at the same time; not to the
@@ -35,7 +35,8 @@
  *	--count=N          how often (1)
  *	--pipe-size=SIZE   set the capacity of the pipe first; pipe: of each
  *	--pattern          write, read: data of tests/tools/pattern.h
- *	--quiet            pipe, spawn: the (last) command's output is not wanted
+ *	--quiet            pipe, spawn: the (last) command's output is not
+ *			   wanted
  *	--unlink=PATH      spawn: remove PATH after each run (not timed)
  *
  * SIZE is a number that K, M or G may follow.  Status 0, or 1 with a message

@@ -19,6 +19,8 @@ function line(work, peer,    n, goal, met, key)
 {
 	key = work SUBSEP peer
 	goal = reach[key]
+	if (goals && goal == "-")
+		return
 	n = ratios(work, peer)
 	if (n == 0) {
 		met = why_not(absent[work, ours[work]], absent[key])
@@ -84,8 +86,7 @@ END {
 			printf "%s, %s (%s)\n", title[order[w]],
 			    unit[order[w]], ours[order[w]]
 		for (p = 1; p <= count[order[w]]; p++)
-			if (!goals || reach[order[w], peers[order[w], p]] != "-")
-				line(order[w], peers[order[w], p])
+			line(order[w], peers[order[w], p])
 	}
 	if (markdown)
 		exit 0
