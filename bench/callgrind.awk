@@ -1,5 +1,6 @@
 # callgrind.awk - what a file of valgrind's callgrind says about the program
-# (-v program=PATH) and about all: a line of CSV, NAME,OWN,TOTAL.
+# (-v program=PATH), the dynamic loader and all: a line of CSV,
+# NAME,OWN,LOADER,TOTAL.
 #
 # https://valgrind.org/docs/manual/cl-format.html: `ob=(1) PATH` says in whose
 # code the lines that follow are, later only `ob=(1)`; a line of numbers is a
@@ -12,6 +13,7 @@
 	if (match($0, /\) /))
 		path[id] = substr($0, RSTART + 2)
 	mine = path[id] == program
+	loading = path[id] ~ /\/ld[-.0-9a-z_]*\.so[.0-9]*$/
 	next
 }
 
@@ -32,10 +34,11 @@
 	if (!skip) {
 		total += $2
 		own += mine ? $2 : 0
+		loader += loading ? $2 : 0
 	}
 	skip = 0
 }
 
 END {
-	printf "\"%s\",%d,%d\n", name, own, total
+	printf "\"%s\",%d,%d,%d\n", name, own, loader, total
 }

@@ -79,6 +79,9 @@ relay_costs()
 # has is what the pipeline cannot be faster than.
 work_busy()
 {
+	local cpus
+
+	cpus=$(nproc)
 	busy "no relay" ordinary
 	busy "pipe-relay" ordinary "$IPCTOOL" pipe-relay
 	found "$CAT" && busy cat ordinary "$CAT"
@@ -89,11 +92,25 @@ work_busy()
 	return 0
 }
 
+# How many hundredths of its speed the same pipeline had if nobody ever waited:
+# bound by the busiest process, or by all of them on so many CPUs.
+headroom()
+{
+	local i cpu most sum=0
+
+	for ((i = 0, most = 1; i < ${#parts[@]}; i++)); do
+		cpu=${spent[3 * i]}
+		((sum += cpu, cpu > most)) && most=$cpu
+	done
+	((sum / cpus > most)) && most=$((sum / cpus))
+	echo $((took * 100 / most))
+}
+
 # busy NAME KIND [RELAY...]
 busy()
 {
 	local name=$1 kind=$2 round spent took i
-	local -a parts=(writer relay reader) all=() these
+	local -a parts=(writer relay reader) all=() these headroom=()
 
 	shift 2
 	(($# > 0)) || parts=(writer reader)
@@ -102,7 +119,10 @@ busy()
 		for ((i = 0; i < ${#parts[@]}; i++)); do
 			all+=("$i $((spent[3 * i] * 100 / took))")
 		done
+		headroom+=("$(headroom)")
 	done
+	cost "headroom-$kind" times "$name" "$(median "${headroom[@]}" |
+	    sed 's/..$/.&/; s/^\./0./')"
 	for ((i = 0; i < ${#parts[@]}; i++)); do
 		mapfile -t these < <(printf '%s\n' "${all[@]}" |
 		    sed -n "s/^$i //p")
@@ -194,9 +214,10 @@ instructions_of_all()
 		[[ ${f[0]} != what ]] || continue
 		line=${f[0]//\"/}
 		# A comma within the name
-		((${#f[@]} == 5)) || line+=,${f[1]//\"/}
-		[[ $line == mkfifo ]] ||
-			cost instructions-own "" "$line" "${f[-4]}"
+		((${#f[@]} == 6)) || line+=,${f[1]//\"/}
+		[[ $line == mkfifo || $line == true ]] ||
+			cost instructions-own "" "$line" "${f[-5]}"
+		cost instructions-loader "" "$line" "${f[-4]}"
 		cost instructions-total "" "$line" "${f[-3]}"
 	done < <(IPCTOOL=$IPCTOOL BUILDDIR=$BUILDDIR "$here/instructions" \
 	    --count)

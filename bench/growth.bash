@@ -122,6 +122,14 @@ capacity()
 	    "$peer" "${splice}read" --bytes="$amount" --block="$block"
 }
 
+# The writer alone, into a pipe that is emptied at no cost
+capacity_writer()
+{
+	pipeline --pipe-size="$x" "$peer" write --bytes="$amount" \
+	    --block="$block" :: "$peer" splice-read --bytes="$amount" \
+	    --block="$max"
+}
+
 work_grow-pipes()
 {
 	local x relay=("$IPCTOOL" pipe-relay --pipe-size=keep)
@@ -132,6 +140,7 @@ work_grow-pipes()
 	line "no relay, splicing ends" capacity splice-
 	line "pipe-relay, ordinary ends" capacity "" "${relay[@]}"
 	line "no relay, ordinary ends" capacity ""
+	line "no relay, ordinary writer" capacity_writer
 	for x in $(every 2 4K 8K 16K 32K 64K 128K 256K 512K 1M); do
 		x=$(to_bytes "$x")
 		((x <= max)) || break

@@ -35,8 +35,10 @@ small() {
 
 @test "a small benchmark runs, and has figures for all that is there" {
 	local work works=(ordinary splicing max fanout-splicing fanout fifo
-	    atomic duplex create stats meter)
+	    atomic duplex stats meter)
 
+	# That counts instructions as well, by valgrind.
+	[[ ${SANITIZED:-no} == yes ]] || works+=(create)
 	run -0 --separate-stderr small --record=data "${works[@]}"
 	matches 'ordinary ends, GiB/s'
 	matches '[0-9]+ of the ratios met, [0-9]+ not met'
@@ -59,10 +61,10 @@ small() {
 }
 
 @test "what is recorded anew replaces only the works that were measured" {
-	small --record=data create > /dev/null
+	small --record=data atomic > /dev/null
 	small --record=data max > /dev/null
 	small --record=data max > /dev/null
-	grep -q ^create, data/results.csv
+	grep -q ^atomic, data/results.csv
 	grep -q ^max, data/results.csv
 	[[ $(grep -c '^max,.*,us,' data/results.csv) -eq 1 ]]
 	[[ $(grep -c ^work, data/results.csv) -eq 1 ]]
