@@ -99,15 +99,17 @@ result()
 	    "$amount" "$1" "${labels[$2]}" "${reaches[$2]}" "$3"
 }
 
+# Each round begins with another, so that nobody always comes after the same.
 # Who is absent, or fails, has a line that says so instead of figures.
 measure()
 {
-	local i round took
+	local i n round took
 	local -A left_out=()
 
 	progress "$name "
 	for ((round = 0; round <= rounds; round++)); do
-		for ((i = 0; i < ${#labels[@]}; i++)); do
+		for ((n = 0; n < ${#labels[@]}; n++)); do
+			i=$(((n + round + ${#labels[@]} - 1) % ${#labels[@]}))
 			[[ -z ${left_out[$i]-} ]] || continue
 			if [[ -z ${commands[i]} ]]; then
 				left_out[$i]=missing
@@ -129,11 +131,12 @@ measure()
 
 point()
 {
-	local i round took x=$1
+	local i n round took x=$1
 
 	amount=$2
 	for ((round = 1; round <= growth_rounds; round++)); do
-		for ((i = 0; i < ${#labels[@]}; i++)); do
+		for ((n = 0; n < ${#labels[@]}; n++)); do
+			i=$(((n + round + ${#labels[@]} - 1) % ${#labels[@]}))
 			if ! turn "$i"; then
 				failed=1
 				say "$name: ${labels[i]} failed at $x"

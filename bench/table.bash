@@ -212,7 +212,8 @@ tapped()
 	splicing "$IPCTOOL" pipe-relay --tap="$scratch/tap"
 }
 
-# The same with a reader that reads nothing
+# The same with a reader that reads nothing.  The tenth of a second that what
+# is on its way to a tap gets in the end is not counted.
 tapped_stuck()
 {
 	local result
@@ -221,6 +222,7 @@ tapped_stuck()
 	tapped
 	result=$?
 	exec 9>&-
+	((took > 100000)) && took=$((took - 100000))
 	return "$result"
 }
 
