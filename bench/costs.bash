@@ -76,59 +76,53 @@ relay_costs()
 }
 
 # What part of the time each process of a pipeline has a CPU: one that always
-# has is what the pipeline cannot be faster than.
+# has is what the pipeline cannot be faster than, and so is one CPU if they have
+# all of that together.  And what a byte costs all of them, in CPU time.
 work_busy()
 {
-	local cpus
-
-	cpus=$(nproc)
-	busy "no relay" ordinary
-	busy "pipe-relay" ordinary "$IPCTOOL" pipe-relay
-	found "$CAT" && busy cat ordinary "$CAT"
-	busy "no relay" splicing
-	busy "pipe-relay" splicing "$IPCTOOL" pipe-relay
-	busy "pipe-relay --pipe-size=max" splicing "$IPCTOOL" pipe-relay \
-	    --pipe-size=max
-	return 0
+	busy ordinary "all on one CPU, no relay" all_together
+	busy ordinary "all on one CPU, pipe-relay" all_together \
+	    "$IPCTOOL" pipe-relay
+	if (($(nproc) > 1)); then
+		busy ordinary "on two CPUs, no relay" ends_apart
+		busy ordinary "on two CPUs, pipe-relay" ends_apart \
+		    "$IPCTOOL" pipe-relay
+	fi
+	busy ordinary "anywhere, no relay" ordinary
+	busy ordinary "anywhere, pipe-relay" ordinary "$IPCTOOL" pipe-relay
+	busy splicing "anywhere, no relay" splicing
+	busy splicing "anywhere, pipe-relay" splicing "$IPCTOOL" pipe-relay
+	busy splicing "anywhere, 1 M pipe" joined splice- "$spliced"
 }
 
-# How many hundredths of its speed the same pipeline had if nobody ever waited:
-# bound by the busiest process, or by all of them on so many CPUs.
-headroom()
-{
-	local i cpu most sum=0
-
-	for ((i = 0, most = 1; i < ${#parts[@]}; i++)); do
-		cpu=${spent[3 * i]}
-		((sum += cpu, cpu > most)) && most=$cpu
-	done
-	((sum / cpus > most)) && most=$((sum / cpus))
-	echo $((took * 100 / most))
-}
-
-# busy NAME KIND [RELAY...]
+# busy KIND NAME COMMAND...
 busy()
 {
-	local name=$1 kind=$2 round spent took i
-	local -a parts=(writer relay reader) all=() these headroom=()
+	local kind=$1 name=$2 round spent took i amount sum
+	local -a parts all=() price=() these
 
 	shift 2
-	(($# > 0)) || parts=(writer reader)
+	amount=$spliced
+	[[ $kind == splicing ]] || amount=$bytes
+	[[ $1 != ends_apart ]] || amount=$((bytes / 8))
 	for ((round = 0; round < growth_rounds + 2; round++)); do
-		"$kind" "$@" || return
-		for ((i = 0; i < ${#parts[@]}; i++)); do
+		"$@" || return
+		parts=(writer relay reader)
+		((${#spent[@]} == 9)) || parts=(writer reader)
+		for ((i = sum = 0; i < ${#parts[@]}; i++)); do
 			all+=("$i $((spent[3 * i] * 100 / took))")
+			((sum += spent[3 * i]))
 		done
-		headroom+=("$(headroom)")
+		price+=("$sum")
 	done
-	cost "headroom-$kind" times "$name" "$(median "${headroom[@]}" |
-	    sed 's/..$/.&/; s/^\./0./')"
 	for ((i = 0; i < ${#parts[@]}; i++)); do
 		mapfile -t these < <(printf '%s\n' "${all[@]}" |
 		    sed -n "s/^$i //p")
-		cost "busy-$kind" % "$name: ${parts[i]}" \
+		cost "busy-${parts[i]}" % "$kind ends, $name" \
 		    "$(median "${these[@]}")"
 	done
+	cost price us/GiB "$kind ends, $name" \
+	    "$(per_gib "$(median "${price[@]}")" "$amount")"
 }
 
 # By strace, which slows the relay down: it finds more in the pipe each time,

@@ -33,6 +33,8 @@
  *	--bytes=SIZE       write: how much.  read: what has to arrive
  *	--block=SIZE       how much a system call asks for (128K)
  *	--count=N          how often (1)
+ *	--cpu=N            stay on the Nth CPU of those that we may use, with
+ *			   all that we start
  *	--pipe-size=SIZE   set the capacity of the pipe first; pipe: of each
  *	--pattern          write, read: data of tests/tools/pattern.h
  *	--quiet            pipe, spawn: the (last) command's output is not
@@ -54,6 +56,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -71,6 +74,7 @@ struct peer_options {
 	uint64_t	 bytes;		/* --bytes; 0 if not given */
 	size_t		 block;		/* --block */
 	uint64_t	 count;		/* --count */
+	int		 cpu;		/* --cpu; -1: on any */
 	int		 pipe_size;	/* --pipe-size; 0 leaves it alone */
 	bool		 pattern;	/* --pattern */
 	bool		 quiet;		/* --quiet */
@@ -541,6 +545,25 @@ static const struct mode modes[] = {
 	{ "crowd", run_crowd },
 };
 
+static void
+stay_on_cpu(int n)
+{
+	cpu_set_t all, one;
+
+	if (sched_getaffinity(0, sizeof(all), &all) == -1)
+		err(1, "sched_getaffinity");
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &all) || n-- > 0)
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		if (sched_setaffinity(0, sizeof(one), &one) == -1)
+			err(1, "sched_setaffinity");
+		return;
+	}
+	errx(1, "--cpu: there are not so many");
+}
+
 static char **
 parse_options(struct peer_options *o, int argc, char **argv)
 {
@@ -548,6 +571,7 @@ parse_options(struct peer_options *o, int argc, char **argv)
 		BYTES,
 		BLOCK,
 		COUNT,
+		CPU,
 		PIPE_SIZE,
 		PATTERN,
 		QUIET,
@@ -557,6 +581,7 @@ parse_options(struct peer_options *o, int argc, char **argv)
 		{ "bytes", required_argument, NULL, BYTES },
 		{ "block", required_argument, NULL, BLOCK },
 		{ "count", required_argument, NULL, COUNT },
+		{ "cpu", required_argument, NULL, CPU },
 		{ "pipe-size", required_argument, NULL, PIPE_SIZE },
 		{ "pattern", no_argument, NULL, PATTERN },
 		{ "quiet", no_argument, NULL, QUIET },
@@ -565,7 +590,9 @@ parse_options(struct peer_options *o, int argc, char **argv)
 	};
 	int c;
 
-	*o = (struct peer_options){ .block = 128 << 10, .count = 1 };
+	*o = (struct peer_options){ .block = 128 << 10 };
+	o->count = 1;
+	o->cpu = -1;
 	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		switch (c) {
 		case BYTES:
@@ -576,6 +603,9 @@ parse_options(struct peer_options *o, int argc, char **argv)
 			break;
 		case COUNT:
 			o->count = tool_size(optarg);
+			break;
+		case CPU:
+			o->cpu = (int)tool_size(optarg);
 			break;
 		case PIPE_SIZE:
 			o->pipe_size = (int)tool_size(optarg);
@@ -608,6 +638,8 @@ main(int argc, char **argv)
 		if (strcmp(argv[1], modes[i].name) != 0)
 			continue;
 		argv = parse_options(&options, argc - 1, argv + 1);
+		if (options.cpu != -1)
+			stay_on_cpu(options.cpu);
 		modes[i].run(&options, argv);
 		if (fflush(stdout) == EOF)
 			err(1, "standard output");

@@ -2,7 +2,7 @@
 #
 # shellcheck shell=bash disable=SC2154,SC2034 # bench/run sets the rest
 
-table_works=(ordinary splicing max fanout-splicing fanout fifo atomic duplex
+table_works=(ordinary apart together splicing max fanout-splicing fanout fifo atomic duplex
     both create stats meter tap stat)
 
 # --- Pipelines: writer | relay | reader
@@ -90,6 +90,56 @@ work_ordinary()
 	them "no relay, 1 M pipe" - joined "" "$bytes"
 	them "no relay, reader splices" - copied_once
 	them "model: a splice loop" - model ordinary splice-relay
+	measure
+}
+
+# ends_apart [RELAY [ARG]...]: ordinary ends on two CPUs, the relay on any.
+# That may take ten times as long for a byte.
+ends_apart()
+{
+	local some=$((bytes / 8))
+
+	pipeline "$peer" write --cpu=0 --bytes="$some" --block="$block" \
+	    :: ${1+"$@" ::} \
+	    "$peer" read --cpu=1 --bytes="$some" --block="$block"
+}
+
+# all_together [RELAY [ARG]...]: on one CPU
+all_together()
+{
+	pipeline --cpu=0 "$peer" write --bytes="$bytes" --block="$block" \
+	    :: ${1+"$@" ::} \
+	    "$peer" read --bytes="$bytes" --block="$block"
+}
+
+work_apart()
+{
+	offers pipe-relay || return
+	if (($(nproc) < 2)); then
+		say "apart: there is only one CPU"
+		return
+	fi
+	work apart GiB/s $((bytes / 8)) "ordinary ends on two CPUs"
+	us pipe-relay ends_apart "$IPCTOOL" pipe-relay
+	them "no relay" 3 ends_apart
+	rival cat 3 "$CAT" ends_apart "$CAT"
+	rival pv 3 "$PV" ends_apart "$PV" -q
+	rival mbuffer 3 "$MBUFFER" ends_apart "$MBUFFER" -q
+	rival socat 3 "$SOCAT" ends_apart "$SOCAT" -u - -
+	them "model: a splice loop" - ends_apart "$peer" splice-relay \
+	    --pipe-size="$max"
+	measure
+}
+
+work_together()
+{
+	offers pipe-relay || return
+	work together GiB/s "$bytes" "ordinary ends, all on one CPU"
+	us pipe-relay all_together "$IPCTOOL" pipe-relay
+	them "no relay" - all_together
+	rival cat - "$CAT" all_together "$CAT"
+	them "model: a splice loop" - all_together "$peer" splice-relay \
+	    --pipe-size="$max"
 	measure
 }
 

@@ -57,7 +57,7 @@ small() {
 		grep -q "^$work,.*,[1-9][0-9]*$" data/growth.csv
 	done
 	# No percentages of CPU that nobody can have
-	grep -q '^busy-ordinary,%,"no relay: writer",[0-9]*$' data/costs.csv
+	grep -q '^busy-writer,%,"ordinary ends, anywhere, no relay",[0-9]*$' data/costs.csv
 }
 
 @test "what is recorded anew replaces only the works that were measured" {
