@@ -2,8 +2,8 @@
 #
 # shellcheck shell=bash disable=SC2154,SC2034 # bench/run sets the rest
 
-table_works=(ordinary apart together splicing max fanout-splicing fanout fifo atomic duplex
-    both create stats meter tap stat)
+table_works=(ordinary apart together splicing max fanout-splicing fanout fifo
+    atomic duplex both create stats meter tap stat)
 
 # --- Pipelines: writer | relay | reader
 
