@@ -153,6 +153,7 @@ work_splicing()
 	[[ -z $NEWER_CAT ]] ||
 	    rival "newer cat" - "$NEWER_CAT" splicing "$NEWER_CAT"
 	them "no relay" - splicing
+	them "no relay, 1 M pipe" - joined splice- "$spliced"
 	them "model: a cat that splices" - splicing "$peer" splice-cat
 	them "model: a splice loop" - model splicing splice-relay
 	measure
