@@ -6,6 +6,10 @@
  *	peer splice-write  the same as write, by vmsplice(2) of pages that never
  *			   change
  *	peer splice-read   the same as read, by splice(2) to /dev/null
+ *	peer splice-relay  a model: standard input to standard output by
+ *			   blocking splice(2) straight across, nothing else
+ *	peer splice-cat    the same through a private pipe of the same capacity,
+ *			   which is how a cat(1) that splices does it
  *	peer exchange      write, and read as much at the same time; not to the
  *			   end, which a socket may not tell
  *	peer ping          a byte to standard output, then one from standard
@@ -13,6 +17,11 @@
  *	peer pong          each byte of standard input to standard output
  *	peer bare COMMAND [ARG]... :: COMMAND [ARG]...
  *			   join two commands both ways by two pipes and nothing
+ *	peer pipe COMMAND [ARG]... [:: COMMAND [ARG]...]...
+ *			   join commands by pipes, --count times, and print how
+ *			   many microseconds that took, and for each command
+ *			   the microseconds of CPU it used, its peak of resident
+ *			   memory in KiB, and how often it slept
  *	peer spawn COMMAND [ARG]...
  *			   run COMMAND --count times, one after the other, and
  *			   print how many microseconds that took
@@ -24,8 +33,12 @@
  *	--bytes=SIZE       write: how much.  read: what has to arrive
  *	--block=SIZE       how much a system call asks for (128K)
  *	--count=N          how often (1)
- *	--pipe-size=SIZE   set the capacity of the pipe first
+ *	--cpu=N            stay on the Nth CPU of those that we may use, with
+ *			   all that we start
+ *	--pipe-size=SIZE   set the capacity of the pipe first; pipe: of each
  *	--pattern          write, read: data of tests/tools/pattern.h
+ *	--quiet            pipe, spawn: the (last) command's output is not
+ *			   wanted
  *	--unlink=PATH      spawn: remove PATH after each run (not timed)
  *
  * SIZE is a number that K, M or G may follow.  Status 0, or 1 with a message
@@ -34,6 +47,7 @@
 #define _GNU_SOURCE
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -42,6 +56,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -59,8 +74,10 @@ struct peer_options {
 	uint64_t	 bytes;		/* --bytes; 0 if not given */
 	size_t		 block;		/* --block */
 	uint64_t	 count;		/* --count */
+	int		 cpu;		/* --cpu; -1: on any */
 	int		 pipe_size;	/* --pipe-size; 0 leaves it alone */
 	bool		 pattern;	/* --pattern */
+	bool		 quiet;		/* --quiet */
 	const char	*unlink;	/* --unlink; NULL if nothing */
 };
 
@@ -192,6 +209,43 @@ run_splice_read(const struct peer_options *o, char **argv)
 }
 
 static void
+run_splice_relay(const struct peer_options *o, char **argv)
+{
+	ssize_t n;
+
+	(void)argv;
+	set_capacity(STDIN_FILENO, o->pipe_size);
+	set_capacity(STDOUT_FILENO, o->pipe_size);
+	while ((n = splice(STDIN_FILENO, NULL, STDOUT_FILENO, NULL, 1 << 20,
+	    SPLICE_F_MOVE)) != 0)
+		if (n == -1)
+			err(1, "splice");
+}
+
+static void
+run_splice_cat(const struct peer_options *o, char **argv)
+{
+	ssize_t n, part;
+	int ends[2];
+
+	(void)argv;
+	if (pipe2(ends, O_CLOEXEC) == -1)
+		err(1, "pipe2");
+	set_capacity(ends[1], o->pipe_size);
+	while ((n = splice(STDIN_FILENO, NULL, ends[1], NULL, o->block, 0)) !=
+	    0) {
+		if (n == -1)
+			err(1, "splice");
+		for (; n > 0; n -= part) {
+			part = splice(ends[0], NULL, STDOUT_FILENO, NULL,
+			    (size_t)n, 0);
+			if (part == -1)
+				err(1, "splice");
+		}
+	}
+}
+
+static void
 run_exchange(const struct peer_options *o, char **argv)
 {
 	unsigned char *block = map_block(o->block);
@@ -268,6 +322,20 @@ start(char **argv, int in, int out)
 	return pid;
 }
 
+/* Where the output of a command goes: /dev/null, or -1 for our own */
+static int
+output_of(const struct peer_options *o)
+{
+	int fd;
+
+	if (!o->quiet)
+		return -1;
+	fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (fd == -1)
+		err(1, "/dev/null");
+	return fd;
+}
+
 static void
 finish(pid_t pid, const char *name)
 {
@@ -319,18 +387,111 @@ static void
 run_spawn(const struct peer_options *o, char **argv)
 {
 	int64_t before, total_ns = 0;
+	int out = output_of(o);
 	uint64_t i;
 
 	if (argv[0] == NULL)
 		errx(1, "usage: peer spawn COMMAND [ARG]...");
 	for (i = 0; i < o->count; i++) {
 		before = now_ns();
-		finish(start(argv, -1, -1), argv[0]);
+		finish(start(argv, -1, out), argv[0]);
 		total_ns += now_ns() - before;
 		if (o->unlink != NULL && unlink(o->unlink) == -1)
 			err(1, "%s", o->unlink);
 	}
 	printf("%" PRId64 "\n", total_ns / 1000);
+}
+
+#define PIPE_COMMANDS 8
+
+/* What a command of a pipeline cost, in all of its runs. */
+struct pipe_cost {
+	int64_t	 cpu_us;
+	long	 peak_kib;
+	long	 sleeps;
+};
+
+/* Cut argv at each `::`; returns how many commands there are. */
+static size_t
+cut(char **argv, char ***commands)
+{
+	size_t n = 0;
+
+	for (commands[n++] = argv; *argv != NULL; argv++) {
+		if (strcmp(*argv, "::") != 0)
+			continue;
+		if (n == PIPE_COMMANDS)
+			errx(1, "too many commands");
+		*argv = NULL;
+		commands[n++] = argv + 1;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (commands[i][0] == NULL)
+			errx(1, "a command is missing");
+	return n;
+}
+
+static void
+reap(pid_t pid, const char *name, struct pipe_cost *cost)
+{
+	struct rusage usage;
+	int status;
+
+	if (wait4(pid, &status, 0, &usage) == -1)
+		err(1, "wait4");
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		errx(1, "%s failed", name);
+	cost->cpu_us += (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) *
+	    1000000 + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+	if (usage.ru_maxrss > cost->peak_kib)
+		cost->peak_kib = usage.ru_maxrss;
+	cost->sleeps += usage.ru_nvcsw;
+}
+
+/* One run, and how many nanoseconds it took. */
+static int64_t
+run_pipeline(const struct peer_options *o, char ***commands, size_t n,
+    struct pipe_cost *costs)
+{
+	pid_t pids[PIPE_COMMANDS];
+	int in = -1, ends[2] = { -1, -1 }, out = output_of(o);
+	int64_t before = now_ns();
+
+	for (size_t i = 0; i < n; i++) {
+		if (i + 1 == n) {
+			ends[0] = -1;
+			ends[1] = out;
+		} else if (pipe2(ends, O_CLOEXEC) == -1)
+			err(1, "pipe2");
+		else
+			set_capacity(ends[1], o->pipe_size);
+		pids[i] = start(commands[i], in, ends[1]);
+		if (in != -1)
+			close(in);
+		if (ends[1] != -1)
+			close(ends[1]);
+		in = ends[0];
+	}
+	for (size_t i = 0; i < n; i++)
+		reap(pids[i], commands[i][0], &costs[i]);
+	return now_ns() - before;
+}
+
+static void
+run_pipe(const struct peer_options *o, char **argv)
+{
+	char **commands[PIPE_COMMANDS];
+	struct pipe_cost costs[PIPE_COMMANDS] = { { 0 } };
+	size_t n = cut(argv, commands);
+	int64_t wall_ns = 0;
+
+	for (uint64_t i = 0; i < o->count; i++)
+		wall_ns += run_pipeline(o, commands, n, costs);
+	printf("%" PRId64, wall_ns / 1000);
+	for (size_t i = 0; i < n; i++)
+		printf(" %" PRId64 " %ld %ld", costs[i].cpu_us,
+		    costs[i].peak_kib, costs[i].sleeps);
+	putchar('\n');
 }
 
 static void
@@ -373,13 +534,35 @@ static const struct mode modes[] = {
 	{ "read", run_read },
 	{ "splice-write", run_splice_write },
 	{ "splice-read", run_splice_read },
+	{ "splice-relay", run_splice_relay },
+	{ "splice-cat", run_splice_cat },
 	{ "exchange", run_exchange },
 	{ "ping", run_ping },
 	{ "pong", run_pong },
 	{ "bare", run_bare },
+	{ "pipe", run_pipe },
 	{ "spawn", run_spawn },
 	{ "crowd", run_crowd },
 };
+
+static void
+stay_on_cpu(int n)
+{
+	cpu_set_t all, one;
+
+	if (sched_getaffinity(0, sizeof(all), &all) == -1)
+		err(1, "sched_getaffinity");
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &all) || n-- > 0)
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		if (sched_setaffinity(0, sizeof(one), &one) == -1)
+			err(1, "sched_setaffinity");
+		return;
+	}
+	errx(1, "--cpu: there are not so many");
+}
 
 static char **
 parse_options(struct peer_options *o, int argc, char **argv)
@@ -388,22 +571,28 @@ parse_options(struct peer_options *o, int argc, char **argv)
 		BYTES,
 		BLOCK,
 		COUNT,
+		CPU,
 		PIPE_SIZE,
 		PATTERN,
+		QUIET,
 		UNLINK
 	};
 	static const struct option options[] = {
 		{ "bytes", required_argument, NULL, BYTES },
 		{ "block", required_argument, NULL, BLOCK },
 		{ "count", required_argument, NULL, COUNT },
+		{ "cpu", required_argument, NULL, CPU },
 		{ "pipe-size", required_argument, NULL, PIPE_SIZE },
 		{ "pattern", no_argument, NULL, PATTERN },
+		{ "quiet", no_argument, NULL, QUIET },
 		{ "unlink", required_argument, NULL, UNLINK },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
-	*o = (struct peer_options){ .block = 128 << 10, .count = 1 };
+	*o = (struct peer_options){ .block = 128 << 10 };
+	o->count = 1;
+	o->cpu = -1;
 	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		switch (c) {
 		case BYTES:
@@ -415,11 +604,17 @@ parse_options(struct peer_options *o, int argc, char **argv)
 		case COUNT:
 			o->count = tool_size(optarg);
 			break;
+		case CPU:
+			o->cpu = (int)tool_size(optarg);
+			break;
 		case PIPE_SIZE:
 			o->pipe_size = (int)tool_size(optarg);
 			break;
 		case PATTERN:
 			o->pattern = true;
+			break;
+		case QUIET:
+			o->quiet = true;
 			break;
 		case UNLINK:
 			o->unlink = optarg;
@@ -443,6 +638,8 @@ main(int argc, char **argv)
 		if (strcmp(argv[1], modes[i].name) != 0)
 			continue;
 		argv = parse_options(&options, argc - 1, argv + 1);
+		if (options.cpu != -1)
+			stay_on_cpu(options.cpu);
 		modes[i].run(&options, argv);
 		if (fflush(stdout) == EOF)
 			err(1, "standard output");

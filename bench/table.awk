@@ -1,112 +1,95 @@
-# table.awk - results.csv of bench/run as a table.
+# table.awk - results.csv of bench/run as a table; after csv.awk.
 #
-# One line for each peer: the median of both, and the median, the least and
-# the greatest of the rounds' ratios.  A ratio above 1 means that ipctool is
-# ahead; where less is better (reach "<1") it is its cost over the peer's.
+# One line for each peer: the medians of both, and the median, the quartiles
+# and the extremes of the rounds' ratios.  A ratio above 1 means that ipctool
+# is ahead; where less is better (a figure to reach with "<=") it is its cost
+# over the peer's.  -v markdown=1 makes a table for a page; -v only="A B"
+# chooses works, -v goals=1 what has a figure to reach.
 
-function median(list, n,    i, j, v)
-{
-	for (i = 2; i <= n; i++) {
-		v = list[i]
-		for (j = i - 1; j > 0 && list[j] > v; j--)
-			list[j + 1] = list[j]
-		list[j + 1] = v
-	}
-	return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
-}
-
-# A value of 4,000,000,000 bytes in so many microseconds, and so on, in the
-# work's unit.  For all but costs, more is better.
-function worth(unit, amount, took)
-{
-	if (unit == "GiB/s")
-		return amount / 1073741824 / took * 1000000
-	if (unit == "trips/s")
-		return amount / took * 1000000
-	return took / amount
-}
-
-function show(value)
-{
-	return sprintf(value < 100 ? "%.2f" : "%.0f", value)
-}
-
-# The titles have no commas; a label may.
-function split_line(line, field,    n, part)
-{
-	n = 0
-	while (line != "") {
-		if (match(line, /^"[^"]*"(,|$)/)) {
-			part = substr(line, 2, RLENGTH - 2)
-			sub(/"$/, "", part)
-		} else {
-			match(line, /^[^,]*(,|$)/)
-			part = substr(line, 1, RLENGTH)
-		}
-		line = substr(line, RLENGTH + 1)
-		sub(/,$/, "", part)
-		sub(/"$/, "", part)
-		field[++n] = part
-	}
-	return n
-}
-
-NR > 1 {
+FNR > 1 {
 	if (split_line($0, f) != 8) {
-		print FILENAME ": line " NR " is not mine" > "/dev/stderr"
-		exit bad = 1
+		print FILENAME ": line " FNR " is not mine" > "/dev/stderr"
+		bad = 1
+		exit 1
 	}
-	if (!(f[1] in title)) {
-		title[f[1]] = f[2]
-		unit[f[1]] = f[3]
-		order[++works] = f[1]
-	}
-	key = f[1] SUBSEP f[6]
-	if (f[7] == "us")
-		ours[f[1]] = f[6]
-	else if (!(key in reach)) {
-		reach[key] = f[7]
-		peers[f[1], ++count[f[1]]] = f[6]
-	}
-	value[key, ++n[key]] = worth(f[3], f[4], f[8])
+	read_result(f)
 }
 
-function line(work, peer,    mine, theirs, i, a, b, r, goal, ratio, met)
+function line(work, peer,    n, goal, met, key)
 {
-	mine = work SUBSEP ours[work]
-	theirs = work SUBSEP peer
-	for (i = 1; i <= n[theirs]; i++) {
-		a[i] = value[mine, i]
-		b[i] = value[theirs, i]
-		r[i] = a[i] / b[i]
+	key = work SUBSEP peer
+	goal = reach[key]
+	if (goals && goal == "-")
+		return
+	n = ratios(work, peer)
+	if (n == 0) {
+		met = why_not(absent[work, ours[work]], absent[key])
+		unmeasured += goal != "-"
+		if (markdown)
+			printf "| %s | %s | | | %s | %s |\n", title[work],
+			    peer, code(goal_of(goal)), met
+		else
+			printf "  %-28s %s\n", peer, met
+		return
 	}
-	goal = reach[theirs]
-	ratio = median(r, n[theirs])
-	if (goal == "-")
-		met = ""
-	else if (sub(/^</, "", goal)) {
-		met = ratio <= goal + 0 ? "met" : "NOT MET"
-		goal = "<= " sprintf("%.2f", goal)
-	} else {
-		met = ratio >= goal + 0 ? "met" : "NOT MET"
-		goal = ">= " sprintf("%.2f", goal)
-	}
+	met = verdict(middle, goal)
 	missed += met == "NOT MET"
-	printf "  %-27s %9s %9s %7.2f %7.2f .. %-6.2f %8s  %s\n", peer,
-	    show(median(a, n[theirs])), show(median(b, n[theirs])), ratio,
-	    r[1], r[n[theirs]], goal, met
+	reached += met == "met"
+	if (markdown)
+		printf "| %s | %s | %s | %s to %s | %s | %s |\n", title[work],
+		    peer, show(middle), show(lower), show(upper),
+		    code(goal_of(goal)), met == "NOT MET" ? "**not met**" : met
+	else
+		printf "  %-28s %7s %7s %6s %6s..%-6s %6s..%-6s %7s %s\n", peer,
+		    show(mine), show(theirs), show(middle), show(lower),
+		    show(upper), show(least), show(greatest), goal_of(goal),
+		    met
+}
+
+function why_not(us, them)
+{
+	if (us == "failed")
+		return "ipctool failed"
+	if (us == "missing")
+		return "not measured"
+	return them == "missing" ? "not installed" : "failed"
+}
+
+function code(text)
+{
+	sub(/<=/, "≤", text)
+	sub(/>=/, "≥", text)
+	return text
+}
+
+function heading()
+{
+	if (markdown) {
+		print "| work | beside | ratio | quartiles | to reach | |"
+		print "|---|---|---|---|---|---|"
+	} else
+		printf "%-30s %7s %7s %6s %14s %14s %7s\n",
+		    "  ipctool beside", "ipctool", "peer", "ratio",
+		    "quartiles", "extremes", "reach"
 }
 
 END {
 	if (bad)
 		exit 1
-	printf "%-29s %9s %9s %7s %17s %8s\n", "  ipctool against", "ipctool",
-	    "peer", "ratio", "least .. greatest", "to reach"
+	if (works == 0)
+		exit 0
+	heading()
 	for (w = 1; w <= works; w++) {
-		printf "%s, %s (%s)\n", title[order[w]], unit[order[w]],
-		    ours[order[w]]
+		if (only != "" && index(" " only " ", " " order[w] " ") == 0)
+			continue
+		if (!markdown)
+			printf "%s, %s (%s)\n", title[order[w]],
+			    unit[order[w]], ours[order[w]]
 		for (p = 1; p <= count[order[w]]; p++)
 			line(order[w], peers[order[w], p])
 	}
-	printf "%d of the ratios not met\n", missed
+	if (markdown)
+		exit 0
+	printf "%d of the ratios met, %d not met, %d not measured\n", reached,
+	    missed, unmeasured
 }
