@@ -520,7 +520,7 @@ screen_has() {
 }
 
 @test "in a terminal Ctrl-Z stops all, fg goes on, and Ctrl-C ends all" {
-	local keys way
+	local keys n way
 
 	need tmux
 	keys="tmux -S $PWD/tmux send-keys -t it"
@@ -530,18 +530,25 @@ screen_has() {
 			sleep 0.01
 		done
 	END
+	# What is typed while the shell has the terminal may get lost: again.
+	type_until_seen() {
+		$keys "$1" Enter
+		for ((n = 0; n < 100; n++)); do
+			! screen_has "^<$1>$" || return 0
+			sleep 0.01
+		done
+		return 1
+	}
 	for way in -q "-T 60"; do
 		tmux -S "$PWD/tmux" -f /dev/null new-session -d -s it \
 		    env PS1='ready> ' bash --norc --noprofile 3>&-
 		wait_until screen_has '^ready>'
 		$keys "'$IPCTOOL' duplex $way sh talker" Enter
-		$keys hello Enter
-		wait_until screen_has '^<hello>$'
+		wait_until type_until_seen hello
 		$keys C-z
 		wait_until screen_has 'Stopped'
 		$keys 'clear; fg' Enter
-		$keys again Enter
-		wait_until screen_has '^<again>$'
+		wait_until type_until_seen again
 		$keys C-c
 		$keys 'echo "ended $?"' Enter
 		wait_until screen_has '^ended 130$'

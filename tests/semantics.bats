@@ -518,7 +518,7 @@ reader_opening() {
 		background bash -c 'exec "$IPCTOOL" fifo-write $1 q < input' \
 		    bash "$option" 2> err
 		RUN=$PID
-		if [[ $option == -n ]]; then
+		if [[ $option == -n || $option == --drop ]]; then
 			wait_until opening "$PEER"
 		fi
 		exec {fd}<> input
