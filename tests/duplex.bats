@@ -516,14 +516,14 @@ how() {
 
 # screen_has REGEX: on the terminal of tmux
 screen_has() {
-	tmux -S "$PWD/tmux" capture-pane -p -t it | grep -qE "$1"
+	on_tmux capture-pane -p -t it | grep -qE "$1"
 }
 
 @test "in a terminal Ctrl-Z stops all, fg goes on, and Ctrl-C ends all" {
 	local keys n way
 
 	need tmux
-	keys="tmux -S $PWD/tmux send-keys -t it"
+	keys="on_tmux send-keys -t it"
 	cat > talker <<- 'END'
 		while IFS= read -r line; do
 			echo "<$line>"
@@ -540,7 +540,7 @@ screen_has() {
 		return 1
 	}
 	for way in -q "-T 60"; do
-		tmux -S "$PWD/tmux" -f /dev/null new-session -d -s it \
+		on_tmux -f /dev/null new-session -d -s it \
 		    env PS1='ready> ' bash --norc --noprofile 3>&-
 		wait_until screen_has '^ready>'
 		$keys "'$IPCTOOL' duplex $way sh talker" Enter
@@ -552,7 +552,7 @@ screen_has() {
 		$keys C-c
 		$keys 'echo "ended $?"' Enter
 		wait_until screen_has '^ended 130$'
-		tmux -S "$PWD/tmux" kill-server
+		on_tmux kill-server
 	done
 }
 

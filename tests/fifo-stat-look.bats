@@ -418,19 +418,19 @@ nobody() {
 @test "--watch on a terminal redraws in place, and q ends it" {
 	need tmux
 	mkfifo q
-	limited tmux -L "stat-$$" -f /dev/null new-session -d -x 100 -y 20 \
+	on_tmux -f /dev/null new-session -d -x 100 -y 20 \
 	    "'$IPCTOOL' fifo-stat --watch=100ms '$PWD/q'; echo ended \$?; \
 	    sleep 100"
 	screen() {
-		limited tmux -L "stat-$$" capture-pane -p | grep -q "$1"
+		on_tmux capture-pane -p | grep -q "$1"
 	}
 	wait_until screen "^NAME"
 	hold rw q
 	wait_until screen "held"
-	[[ $(limited tmux -L "stat-$$" capture-pane -p | grep -c "^NAME") == 1 ]]
-	limited tmux -L "stat-$$" send-keys q
+	[[ $(on_tmux capture-pane -p | grep -c "^NAME") == 1 ]]
+	on_tmux send-keys q
 	wait_until screen "ended 0"
-	limited tmux -L "stat-$$" kill-server
+	on_tmux kill-server
 }
 
 @test "the reader of the output is gone: it ends as others do" {

@@ -95,7 +95,15 @@ common_setup() {
 	unset IPCTOOL_DEBUG POSIXLY_CORRECT TMUX TMUX_TMPDIR
 }
 
+# A tmux server that ends with the test, however that ends.
+on_tmux() {
+	limited tmux -S "$BATS_TEST_TMPDIR/tmux" "$@"
+}
+
 common_teardown() {
+	if [[ -S $BATS_TEST_TMPDIR/tmux ]]; then
+		on_tmux kill-server 2> /dev/null || :
+	fi
 	if ((${#pids[@]} > 0)); then
 		die_pid "${pids[@]}"
 	fi
