@@ -519,6 +519,11 @@ screen_has() {
 	on_tmux capture-pane -p -t it | grep -qE "$1"
 }
 
+# The shell has the terminal again: what is typed earlier may get lost.
+at_prompt() {
+	[[ $(on_tmux capture-pane -p -t it | grep .) =~ (^|$'\n')'ready>'\ *$ ]]
+}
+
 @test "in a terminal Ctrl-Z stops all, fg goes on, and Ctrl-C ends all" {
 	local keys n way
 
@@ -542,14 +547,16 @@ screen_has() {
 	for way in -q "-T 60"; do
 		on_tmux -f /dev/null new-session -d -s it \
 		    env PS1='ready> ' bash --norc --noprofile 3>&-
-		wait_until screen_has '^ready>'
+		wait_until at_prompt
 		$keys "'$IPCTOOL' duplex $way sh talker" Enter
 		wait_until type_until_seen hello
 		$keys C-z
 		wait_until screen_has 'Stopped'
+		wait_until at_prompt
 		$keys 'clear; fg' Enter
 		wait_until type_until_seen again
 		$keys C-c
+		wait_until at_prompt
 		$keys 'echo "ended $?"' Enter
 		wait_until screen_has '^ended 130$'
 		on_tmux kill-server
