@@ -463,7 +463,7 @@ pingpong()
 
 work_duplex()
 {
-	local trips=$((quick ? 20000 : 100000))
+	local trips=$(((bytes >> 15) + 100))
 
 	offers duplex || return
 	work duplex trips/s "$trips" "two commands, round trips of 1 byte"
