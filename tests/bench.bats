@@ -8,7 +8,7 @@ load lib/common
 # is, no test says.
 
 # Each benchmark is many runs of many programs.
-LIMIT=120
+export LIMIT=120
 
 setup() {
 	common_setup
