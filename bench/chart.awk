@@ -291,9 +291,9 @@ function ratio_chart(    w, p, n, i, y, x, goal, less, step)
 			range_x(r5[shown])
 			range_x(row_goal[shown])
 		}
-	left = 410
+	left = 450
 	right = 24
-	W = 940
+	W = 980
 	top = 58
 	H = top + shown * 22 + bottom
 	xmin = power(2, floor(log(xmin) / log(2) + 0.001))

@@ -2,8 +2,8 @@
 #
 # shellcheck shell=bash disable=SC2154,SC2034 # bench/run sets the rest
 
-table_works=(ordinary apart together splicing max fanout-splicing fanout fifo
-    atomic duplex both create stats meter tap stat)
+table_works=(ordinary apart together splicing max max-together
+    fanout-splicing fanout fifo atomic duplex both create stats meter tap stat)
 
 # --- Pipelines: writer | relay | reader
 
@@ -40,10 +40,19 @@ splicing()
 	through splice- "$spliced" "$@"
 }
 
+# splicing_together RELAY [ARG]...: on one CPU, so that only what the relay
+# does makes a difference, not where the kernel lets it run
+splicing_together()
+{
+	pipeline --cpu=0 "$peer" splice-write --bytes="$spliced" \
+	    --block="$block" :: "$@" :: \
+	    "$peer" splice-read --bytes="$spliced" --block="$block"
+}
+
 # What it says at its end is not looked at.
 relay_stats()
 {
-	splicing "$IPCTOOL" pipe-relay --stats 2> /dev/null
+	splicing_together "$IPCTOOL" pipe-relay --stats 2> /dev/null
 }
 
 # An ordinary writer, a large pipe, and a reader that copies nothing: what
@@ -55,10 +64,10 @@ copied_once()
 	    "$peer" splice-read --bytes="$bytes" --block="$max"
 }
 
-# joined SPLICE BYTES: two ends with a pipe of the greatest capacity
+# joined SPLICE BYTES [OPTION]: two ends with a pipe of the greatest capacity
 joined()
 {
-	pipeline "$peer" "$1write" --bytes="$2" --block="$block" \
+	pipeline ${3+"$3"} "$peer" "$1write" --bytes="$2" --block="$block" \
 	    --pipe-size="$max" :: \
 	    "$peer" "$1read" --bytes="$2" --block="$block"
 }
@@ -172,12 +181,25 @@ work_max()
 	measure
 }
 
+work_max-together()
+{
+	offers pipe-relay || return
+	work max-together GiB/s "$spliced" \
+	    "splicing ends on one CPU, --pipe-size=max"
+	us "pipe-relay --pipe-size=max" splicing_together "$IPCTOOL" \
+	    pipe-relay --pipe-size=max
+	them "ends joined by such a pipe" 0.9 joined splice- "$spliced" --cpu=0
+	them "model: a splice loop" - splicing_together "$peer" splice-relay \
+	    --pipe-size="$max"
+	measure
+}
+
 work_stats()
 {
 	offers pipe-relay || return
-	work stats GiB/s "$spliced" "splicing ends, --stats"
+	work stats GiB/s "$spliced" "splicing ends on one CPU, --stats"
 	us "pipe-relay --stats" relay_stats
-	them "without" 0.97 splicing "$IPCTOOL" pipe-relay
+	them "without" 0.97 splicing_together "$IPCTOOL" pipe-relay
 	them "itself, again" - relay_stats
 	measure
 }
@@ -187,7 +209,7 @@ metered()
 {
 	# shellcheck disable=SC2016 # for the inner shell
 	SHELL=/bin/sh script -qec "$(printf '%q ' "${BASH:-bash}" -c \
-	    '"${@:2}" > "$1"' bash "$scratch/line" "$peer" pipe \
+	    '"${@:2}" > "$1"' bash "$scratch/line" "$peer" pipe --cpu=0 \
 	    "$peer" splice-write --bytes="$spliced" --block="$block" :: \
 	    "$@" :: \
 	    "$peer" splice-read --bytes="$spliced" --block="$block")" \
@@ -197,7 +219,7 @@ metered()
 work_meter()
 {
 	offers pipe-relay && found script || return
-	work meter GiB/s "$spliced" "splicing ends, --progress"
+	work meter GiB/s "$spliced" "splicing ends on one CPU, --progress"
 	us "pipe-relay --progress" metered "$IPCTOOL" pipe-relay --progress
 	them "without" 0.97 metered "$IPCTOOL" pipe-relay
 	them "itself, again" - metered "$IPCTOOL" pipe-relay --progress
@@ -463,7 +485,7 @@ pingpong()
 
 work_duplex()
 {
-	local trips=$((quick ? 20000 : 100000))
+	local trips=$(((bytes >> 15) + 100))
 
 	offers duplex || return
 	work duplex trips/s "$trips" "two commands, round trips of 1 byte"
