@@ -18,6 +18,7 @@
 #include "deadlock.h"
 #include "pipeinfo.h"
 #include "trace.h"
+#include "wakeup.h"
 
 /*
  * Processes are looked at one after the other.  What is the same in a second
@@ -171,7 +172,7 @@ is_blocked(const struct sight *sight, const struct process_info *process,
 static bool
 all_are_blocked(const struct sight *sight)
 {
-	const struct process_info *process;
+	struct process_info *process;
 	bool seen[SIDES] = { false, false };
 
 	for (size_t i = 0; i < sight->look.nprocesses; i++) {
@@ -182,6 +183,10 @@ all_are_blocked(const struct sight *sight)
 			if (process->threads[j].doing != DOING_DEAD &&
 			    !is_blocked(sight, process, &process->threads[j]))
 				return false;
+		/* An alarm may be set. */
+		wakeup_find(sight->look.proc, process, false);
+		if (process->acts != ACTS_NOT)
+			return false;
 		for (int side = 0; side < SIDES; side++)
 			seen[side] = seen[side] ||
 			    is_at_side(sight, process, side);

@@ -15,6 +15,7 @@
 #include "pipeinfo.h"
 #include "procfs.h"
 #include "rest.h"
+#include "wakeup.h"
 
 static bool
 is_input(int proc, pid_t pid, uint64_t fd, const struct endpoint *input)
@@ -97,37 +98,70 @@ somebody_works(const struct pipe_look *look, const struct pipe_info *pipe,
 			continue;
 		for (size_t j = 0; j < process->nthreads; j++) {
 			doing = process->threads[j].doing;
-			if (doing == DOING_RUNNING || doing == DOING_DISK)
+			/* Who writes has more to say, perhaps to us. */
+			if (doing == DOING_RUNNING || doing == DOING_DISK ||
+			    doing == DOING_WRITING)
 				return true;
 		}
 	}
 	return false;
 }
 
-/* Whether nobody in sight can tell that it waits for more. */
+/* Whether it cannot be seen what a process does. */
 static bool
-is_hidden(const struct pipe_info *pipe)
+is_veiled(const struct process_info *process)
 {
-	const struct process_info *process;
 	const struct thread_info *thread;
 
-	for (size_t i = 0; i < pipe->nends; i++) {
-		process = pipe->ends[i]->process;
-		for (size_t j = 0; j < process->nthreads; j++) {
-			thread = &process->threads[j];
-			if (thread->doing == DOING_UNKNOWN)
-				return true;
+	for (size_t i = 0; i < process->nthreads; i++) {
+		thread = &process->threads[i];
+		if (thread->doing == DOING_UNKNOWN)
+			return true;
 #ifdef SYS_io_uring_enter
-			if (thread->call.number == SYS_io_uring_enter)
-				return true;
+		if (thread->call.number == SYS_io_uring_enter)
+			return true;
 #endif
-		}
+	}
+	return process->nthreads == 0;
+}
+
+/* Whether nobody in sight can tell that it waits for more. */
+static bool
+is_hidden(const struct pipe_look *look, const struct pipe_info *pipe,
+    pid_t pid)
+{
+	const struct process_info *process;
+
+	for (size_t i = 0; i < pipe->nends; i++)
+		if (is_veiled(pipe->ends[i]->process))
+			return true;
+	for (size_t i = 0; i < look->nprocesses; i++) {
+		process = look->processes[i];
+		if (is_veiled(process) && is_family(look, process, pid))
+			return true;
 	}
 	return pipe->readers == 0;
 }
 
+/* How often they have been given a processor, all together. */
+static uint64_t
+count_turns(const struct pipe_look *look, pid_t pid)
+{
+	struct process_info *process;
+	uint64_t turns = 0;
+
+	for (size_t i = 0; i < look->nprocesses; i++) {
+		process = look->processes[i];
+		if (!is_family(look, process, pid))
+			continue;
+		wakeup_find(look->proc, process, false);
+		turns += process->turns + 1;
+	}
+	return turns;
+}
+
 static enum rest
-look_at_all(const struct endpoint *input, pid_t pid)
+look_once(const struct endpoint *input, pid_t pid, uint64_t *turns)
 {
 	struct stat st = { .st_dev = input->dev, .st_ino = input->ino };
 	enum rest result = REST_UNKNOWN;
@@ -138,13 +172,33 @@ look_at_all(const struct endpoint *input, pid_t pid)
 		return REST_UNKNOWN;
 	look.everybody = true;
 	pipe = pipeinfo_want(&look, &st, "");
-	if (pipe != NULL && pipeinfo_scan(&look) == 0 && !is_hidden(pipe))
-		result = pipe->reading > 0 &&
-		    !somebody_works(&look, pipe, pid) ? REST_YES : REST_NOT;
-	else if (pipe != NULL && pipe->reading > 0)
-		result = REST_YES;
+	if (pipe == NULL || pipeinfo_scan(&look) == -1)
+		result = REST_UNKNOWN;
+	else if (pipe->reading > 0)
+		result = somebody_works(&look, pipe, pid) ? REST_WORKS :
+		    REST_YES;
+	else if (!is_hidden(&look, pipe, pid))
+		result = REST_NOT;
+	*turns = count_turns(&look, pid);
 	pipeinfo_end(&look);
 	return result;
+}
+
+/*
+ * One is seen after the other, and meanwhile a line may go from one that has
+ * not been seen to one that has.  If none has run between two looks, then all
+ * of them were waiting at the same time.
+ */
+static enum rest
+look_at_all(const struct endpoint *input, pid_t pid)
+{
+	uint64_t before = 0, after = 0;
+	enum rest rest = look_once(input, pid, &before);
+
+	if (rest != REST_YES)
+		return rest;
+	rest = look_once(input, pid, &after);
+	return rest == REST_YES && before != after ? REST_WORKS : rest;
 }
 
 enum rest

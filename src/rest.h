@@ -13,6 +13,7 @@
 
 enum rest {
 	REST_NOT,
+	REST_WORKS,		/* it waits for more, but a part of it works */
 	REST_YES,
 	REST_UNKNOWN		/* its input is empty; more is not visible */
 };

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/param.h>
 #include <unistd.h>
 
@@ -45,6 +46,7 @@
  * for so long means that it has.
  */
 #define REST_LOOK_NS	NS_PER_MS
+#define LOOK_SHARE	10		/* and one part of our time in these */
 #define REST_SILENCE_NS	(100 * NS_PER_MS)
 
 struct server {
@@ -67,7 +69,8 @@ struct server {
 	struct endpoint	 command_from, command_to;
 	int		 in_held;	/* so that nothing written is lost */
 	bool		 served;	/* somebody, so far */
-	bool		 told;		/* the command; is it at rest again? */
+	uint64_t	 told;		/* bytes to the command, since it was
+					   at rest */
 	int64_t		 heard_at;	/* what nobody is there to read */
 	struct chore	 discard;	/* what nobody is there to read */
 	struct limits	 at_rest;	/* between sessions: no -w */
@@ -242,6 +245,14 @@ let_go(struct server *server)
 	discard_answers(server);
 }
 
+/* Somebody else has it open, so that no end of file comes. */
+static bool
+is_silent(const struct flow *in)
+{
+	return flow_held(in) == 0 && fifo_probe_writer(&in->source) ==
+	    FIFO_WRITER;
+}
+
 /* Something happened at the names during a session. */
 static int
 look_at_names(struct chore *chore, int64_t now, struct outcome *outcome)
@@ -263,8 +274,11 @@ look_at_names(struct chore *chore, int64_t now, struct outcome *outcome)
 	if (!server->reader_left)
 		return 0;
 	/* What it has said before is heard to the end. */
-	if (!flow_is_over(in) && (server->opt->persist || !out->sink_pending))
+	if (!flow_is_over(in) && (server->opt->persist || !out->sink_pending) &&
+	    !is_silent(in)) {
+		chore->at = now + LIMIT_LOOK_NS;
 		return 0;
+	}
 	/* The command gets its end of file, and has nobody to talk to. */
 	return outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
 }
@@ -355,6 +369,8 @@ wait_once(struct server *server, const struct endpoint *in, int64_t until)
 		.events = POLLIN };
 	chore_poll(&server->partner.chore, slots + 2);
 	n = 2 + chore_count(&server->partner.chore);
+	/* Else their signal would be news for ever. */
+	child_reap(server->channel->children, server->channel->nchildren);
 	until = chore_next(&server->partner.chore,
 	    deadline_min(until, run->limits.deadline));
 	if (ppoll(slots, n, deadline_left(signals_arrived() ? now : until, now,
@@ -546,15 +562,24 @@ renew_fifos(struct server *server)
 	return status;
 }
 
-/* What was said to an earlier client, and nobody has read. */
+/* What was said to an earlier client until now, and nobody has read. */
 static void
 drop_answers(struct server *server)
 {
-	int had_enough = 100;	/* times 4 KiB: it may never stop */
+	char buffer[4096];
+	int unread;
+	ssize_t n;
 
-	while (endpoint_ready(&server->command_from, POLLIN, 0) == POLLIN &&
-	    had_enough-- > 0)
-		discard_some(&server->discard, deadline_now(), NULL);
+	if (ioctl(server->command_from.fd, FIONREAD, &unread) == -1)
+		return;
+	while (unread > 0) {
+		n = read(server->command_from.fd, buffer,
+		    MIN((size_t)unread, sizeof(buffer)));
+		if (n <= 0 && errno != EINTR)
+			break;
+		unread -= (int)MAX(n, 0);
+		server->heard_at = deadline_now();
+	}
 }
 
 /* What a client has said that was not heard to the end. */
@@ -569,29 +594,55 @@ drop_words(struct server *server)
 		continue;
 }
 
-static bool
-is_at_rest(struct server *server, int64_t now, int *unread)
+/*
+ * Look whether the command has done with what it was told.  What is in its
+ * pipe then belongs to that.
+ */
+static enum rest
+look_at_rest(struct server *server, int *unread)
 {
 	enum rest rest = rest_look(&server->command_to,
 	    &server->channel->children[0], unread);
 
 	drop_answers(server);
-	return rest == REST_YES || (rest == REST_UNKNOWN &&
-	    now >= server->heard_at + REST_SILENCE_NS);
+	if (rest == REST_UNKNOWN)
+		rest = deadline_now() >= server->heard_at + REST_SILENCE_NS ?
+		    REST_YES : REST_NOT;
+	if (rest == REST_YES)
+		server->told = 0;
+	return rest;
 }
 
-/* It takes no more of what it was told: nobody else shall have an answer. */
 static void
-stop_waiting(struct server *server, bool explained)
+explain_settling(struct server *server)
 {
 	struct run *run = &server->channel->run;
 
-	rest_take_away(&server->command_to);
-	server->told = false;
-	if (explained)
-		return;
 	outcome_set(&run->outcome, OUTCOME_IDLE_TIMEOUT, SIDE_NONE, 0, NULL);
 	run_explain(run, &run->outcome);
+	outcome_set(&run->outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
+}
+
+/*
+ * -T ran out.  Nobody else shall have an answer to what was not read; but
+ * what was read will be answered, unless it waits for more already.
+ */
+static void
+give_up(struct server *server, enum rest rest, int unread)
+{
+	rest_take_away(&server->command_to);
+	if (rest == REST_WORKS || (uint64_t)unread >= server->told)
+		server->told = 0;
+}
+
+/* Let what happens happen until then; a look costs more than a wake-up. */
+static int
+wait_until(struct server *server, int64_t until)
+{
+	while (deadline_now() < until && !command_has_ended(server))
+		if (wait_once(server, NULL, until) == -1)
+			return -1;
+	return 0;
 }
 
 /*
@@ -602,32 +653,34 @@ static int
 settle(struct server *server, bool timed_out)
 {
 	struct run *run = &server->channel->run;
-	int64_t now = deadline_now(), taken_at = now, pause, by;
+	int64_t began = deadline_now(), taken_at = began, now, pause;
+	bool explained = timed_out;
 	int unread, before = -1;
+	enum rest rest;
 
-	server->heard_at = now;
-	while (server->told && !command_has_ended(server)) {
+	server->heard_at = began;
+	while (server->told > 0 && !command_has_ended(server)) {
+		began = deadline_now();
+		rest = look_at_rest(server, &unread);
 		now = deadline_now();
-		if (is_at_rest(server, now, &unread)) {
-			server->told = false;
-			break;
-		}
-		if (before == -1)
+		if (before == -1 && rest != REST_YES)
 			trace_event("%s: waiting until %s asks for more",
 			    trace_safe(server->opt->name),
 			    trace_name(server->channel->sides[LEFT].name));
 		taken_at = unread == before ? taken_at : now;
 		before = unread;
-		by = deadline_after(taken_at, run->limits.idle_timeout);
-		if (timed_out || now >= by) {
-			stop_waiting(server, timed_out);
-			break;
+		if (timed_out || now >= deadline_after(taken_at,
+		    run->limits.idle_timeout)) {
+			if (!explained)
+				explain_settling(server);
+			timed_out = explained = true;
+			give_up(server, rest, unread);
 		}
 		/* The longer it takes, the more seldom. */
-		pause = MIN(MAX(now - MAX(taken_at, server->heard_at),
-		    REST_LOOK_NS), LIMIT_LOOK_NS);
-		if (wait_once(server, NULL, deadline_min(by, now + pause)) ==
-		    -1)
+		pause = MAX(now - MAX(taken_at, server->heard_at),
+		    LOOK_SHARE * (now - began));
+		pause = MIN(MAX(pause, REST_LOOK_NS), LIMIT_LOOK_NS);
+		if (server->told > 0 && wait_until(server, now + pause) == -1)
 			return run_explain(run, &run->outcome);
 	}
 	return STATUS_OK;
@@ -822,8 +875,8 @@ session(struct server *server)
 	limits->chores = &server->watch;
 	status = channel_run(channel, true);
 	limits->chores = NULL;
-	server->told = server->told || (server->opt->persist &&
-	    flow_from_client(server)->bytes_out > 0);
+	if (server->opt->persist)
+		server->told += flow_from_client(server)->bytes_out;
 	add_totals(server);
 	return status;
 }

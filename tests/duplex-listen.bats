@@ -330,9 +330,89 @@ holds_below() {
 	stop
 }
 
+# words_are_lost COUNT: of a client that goes before they are read; if it did
+# not come to say anything, again
+words_are_lost() {
+	background bash -c 'seq "$1" | timeout -s KILL 0.1 \
+	    "$IPCTOOL" duplex --connect=s' bash "$1"
+	finish "$PID" || :
+	wait_until offers
+	grep -q 'nothing moved for 0.2s' err
+}
+
 # offers: the server waits for the next client
 offers() {
 	[[ $(tail -n 1 err) == *"waiting for a client" ]]
+}
+
+@test "--persist: nor is one that comes later than --idle-timeout" {
+	local n
+
+	serve --persist -T 0.2 -- sh -c 'while IFS= read -r line; do
+		[ "$line" = quick ] || sleep 0.7
+		echo "<$line>"; done'
+	for n in 1 2 3; do
+		run -124 ask slow -T 0.05
+		run -0 ask quick -l 1
+		is "<quick>"
+	done
+	stop
+}
+
+# The first of a pipeline waits for more while its answers are on their way.
+@test "--persist: a long answer that nobody reads is not the next client's" {
+	local n
+
+	serve --persist -- bash -c 'while read -r n; do
+		printf "%*s\n" 30000 "" | tr " " "$n"; done |
+	    cat | cat | cat'
+	for n in 1 2 3 4 5 6 7 8; do
+		printf '%s\n' old old old | limited "$IPCTOOL" duplex \
+		    --connect=s -c 10 > /dev/null
+		run -0 ask "$n" -l 1
+		lacks o
+	done
+	stop
+}
+
+@test "--persist: the next client comes though somebody has NAME.in open" {
+	local fd
+
+	serve --persist -- sh -c "$cat_lines"
+	background bash -c 'sleep 100 | "$IPCTOOL" duplex --connect=s'
+	wait_until holds_below "$PID" s.out
+	exec {fd}<> s.in
+	pkill -KILL -P "$PID" ipctool
+	run -0 ask new -l 1
+	is "<new>"
+	exec {fd}>&-
+	stop
+}
+
+@test "a server that waits until a client has left costs nothing" {
+	local before
+
+	serve -k -- sh -c 'sleep 0.3 > /dev/null < /dev/null 2>&1 & echo hello'
+	background bash -c 'exec < s.out; : > s.in; read -r line
+	    echo "$line"; sleep 100' > got
+	wait_until grep -q hello got
+	wait_until eval '! pgrep -P "$SERVER" > /dev/null'
+	before=$(processor_time)
+	sleep 1
+	between 0 10 $(($(processor_time) - before))
+	die_pid "$PID"
+	stop
+}
+
+# processor_time: of the server, in ticks
+processor_time() {
+	local stat
+
+	read -r stat < "/proc/$SERVER/stat"
+	stat=${stat##*) }
+	# shellcheck disable=SC2086 # words
+	set -- $stat
+	echo $((${12} + ${13}))
 }
 
 @test "--persist: --idle-timeout takes away what COMMAND does not read" {
@@ -342,10 +422,7 @@ offers() {
 		rm -f go err
 		serve --persist -v -T 0.2 -- sh -c \
 		    "until [ -e go ]; do sleep 0.02; done; $cat_lines"
-		background bash -c 'seq "$1" | timeout -s KILL 0.1 \
-		    "$IPCTOOL" duplex --connect=s' bash "$words"
-		finish "$PID" || :
-		wait_until grep -q 'nothing moved for 0.2s' err
+		wait_until words_are_lost "$words"
 		wait_until offers
 		: > go
 		run -0 ask new -l 1

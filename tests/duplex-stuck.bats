@@ -155,3 +155,10 @@ writes_first='head -c 500000 /dev/zero && [ "$(head -c 500000 | wc -c)" = 500000
 	run -0 grep -c '^[<>] 0000.*|\(hello\|HELLO\)\.|$' log
 	is 2
 }
+
+@test "--deadlock: who has an alarm set goes on by itself" {
+	need perl
+	run -0 ipctool duplex --deadlock=0.2 perl -e '$SIG{ALRM} = sub {
+		syswrite STDOUT, "ring\n"; exit 0 }; alarm 1; <STDIN>' :: \
+	    bash -c 'read -r line; [[ $line == ring ]]'
+}
