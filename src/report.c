@@ -144,19 +144,27 @@ bytes_passed(const struct report *report)
 	return bytes;
 }
 
+/* When it ended; now while it runs. */
+static int64_t
+stage_end(const struct child *stage)
+{
+	return stage->pid != 0 ? deadline_now() : stage->ended_ns;
+}
+
 /*
- * How long a joint was kept waiting by what is on that side of it.  One that
- * is over has got all from its left side: what takes time since is further
- * on.
+ * How long the joint behind a command was kept waiting by what is on that
+ * side of it.  One that is over has no more to give: what takes time since is
+ * the next command, until that ends, or is further on.
  */
 static int64_t
-kept_waiting(const struct report *report, const struct flow *joint,
-    enum side side)
+kept_waiting(const struct report *report, size_t i, enum side side)
 {
+	const struct report_pipeline *p = report->pipeline;
+	const struct flow *joint = p->joints[i];
 	int64_t ns = waited(report, joint, side);
 
-	if (side == SIDE_SINK && flow_is_over(joint))
-		ns += deadline_now() - joint->ended_at;
+	if (side == SIDE_SINK && flow_is_over(joint) && i + 1 < p->nstages)
+		ns += MAX(0, stage_end(&p->stages[i + 1]) - joint->ended_at);
 	return deadline_min(ns, report->elapsed_ns);
 }
 
@@ -193,7 +201,7 @@ slowest(const struct report *report)
 	for (size_t i = 0; i <= p->njoints; i++) {
 		sum = before;
 		for (size_t j = i; j < p->njoints; j++)
-			sum += kept_waiting(report, p->joints[j], SIDE_SOURCE);
+			sum += kept_waiting(report, j, SIDE_SOURCE);
 		if (sum > most) {
 			most = sum;
 			found = (int)i;
@@ -204,8 +212,7 @@ slowest(const struct report *report)
 			found = SLOWEST_LIMIT;
 		}
 		if (i < p->njoints)
-			before += kept_waiting(report, p->joints[i],
-			    SIDE_SINK);
+			before += kept_waiting(report, i, SIDE_SINK);
 	}
 	if (p->njoints == 0 || most / (int64_t)p->njoints <
 	    report->elapsed_ns / SLOW_PART)
@@ -256,12 +263,10 @@ slowest_text(const struct report *report)
 	}
 	if (i > 0)
 		snprintf(before, sizeof(before), "%.3f s before it took",
-		    seconds(kept_waiting(report, p->joints[i - 1],
-		    SIDE_SINK)));
+		    seconds(kept_waiting(report, i - 1, SIDE_SINK)));
 	if (i < p->njoints)
 		snprintf(behind, sizeof(behind), "%.3f s before it gave",
-		    seconds(kept_waiting(report, p->joints[i],
-		    SIDE_SOURCE)));
+		    seconds(kept_waiting(report, i, SIDE_SOURCE)));
 	if (i == p->nstages)
 		warnx("slowest: the reader of standard output: %s, of %.3f s",
 		    before, elapsed);
