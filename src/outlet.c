@@ -215,6 +215,9 @@ static int
 add_branch(struct pipe_relay *pr, struct flow *flow, bool tap)
 {
 	set_up_sink(pr, flow);
+	/* One that is full misses something: that is no outcome. */
+	if (tap)
+		flow->sink_now = false;
 	flow->only_records = tap && pr->opt.records;
 	flow->delimiter = pr->opt.delimiter;
 	/* It is ours to give room, whatever the others shall keep. */
