@@ -144,17 +144,25 @@ bytes_passed(const struct report *report)
 	return bytes;
 }
 
-/* When it ended; now while it runs. */
+/* When the last of what is behind a joint ended; now while any goes on. */
 static int64_t
-stage_end(const struct child *stage)
+rest_ended_at(const struct report *report, size_t joint)
 {
-	return stage->pid != 0 ? deadline_now() : stage->ended_ns;
+	const struct report_pipeline *p = report->pipeline;
+	const struct flow *last = p->joints[p->njoints - 1];
+	int64_t now = deadline_now();
+	int64_t at = flow_is_over(last) ? last->ended_at : now;
+
+	for (size_t i = joint + 1; i < p->nstages; i++)
+		at = MAX(at, p->stages[i].pid != 0 ? now :
+		    p->stages[i].ended_ns);
+	return at;
 }
 
 /*
  * How long the joint behind a command was kept waiting by what is on that
  * side of it.  One that is over has no more to give: what takes time since is
- * the next command, until that ends, or is further on.
+ * further on, as long as anything goes on there.
  */
 static int64_t
 kept_waiting(const struct report *report, size_t i, enum side side)
@@ -163,8 +171,8 @@ kept_waiting(const struct report *report, size_t i, enum side side)
 	const struct flow *joint = p->joints[i];
 	int64_t ns = waited(report, joint, side);
 
-	if (side == SIDE_SINK && flow_is_over(joint) && i + 1 < p->nstages)
-		ns += MAX(0, stage_end(&p->stages[i + 1]) - joint->ended_at);
+	if (side == SIDE_SINK && flow_is_over(joint))
+		ns += MAX(0, rest_ended_at(report, i) - joint->ended_at);
 	return deadline_min(ns, report->elapsed_ns);
 }
 

@@ -211,6 +211,18 @@ slowest_of() {
 	matches 'slowest: sh \(2 of 2\)'
 }
 
+@test "the last of many commands is named, also where all fits into the pipes" {
+	local commands=(cat) i
+
+	for ((i = 2; i <= 14; i++)); do
+		commands+=(:: cat)
+	done
+	slowest_of "${commands[@]}" :: sleep 0.7
+	matches 'slowest: sleep \(15 of 15\)'
+	slowest_of -L 1G "${commands[@]}" :: sh -c 'cat; sleep 0.7'
+	matches 'slowest: sh \(15 of 15\)'
+}
+
 @test "where all commands are equally slow, one at the most is named" {
 	need jq
 	run -0 --separate-stderr bash -c 'head -c 30M /dev/zero | "$IPCTOOL" \
