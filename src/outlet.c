@@ -396,6 +396,7 @@ add_head(struct pipe_relay *pr, struct flow *head)
 		    errno, "pipe");
 	head->source = source;
 	head->no_splice = pr->opt.no_splice;
+	head->keep_capacity = trunk->keep_capacity;
 	if (endpoint_init(&trunk->source, fds[0], O_RDONLY,
 	    source.name) == -1 || endpoint_init(&head->sink, fds[1], O_WRONLY,
 	    trunk->sink.name) == -1)
