@@ -215,6 +215,9 @@ static int
 add_branch(struct pipe_relay *pr, struct flow *flow, bool tap)
 {
 	set_up_sink(pr, flow);
+	/* One that is full misses something: that is no outcome. */
+	if (tap)
+		flow->sink_now = false;
 	flow->only_records = tap && pr->opt.records;
 	flow->delimiter = pr->opt.delimiter;
 	/* It is ours to give room, whatever the others shall keep. */
@@ -393,6 +396,7 @@ add_head(struct pipe_relay *pr, struct flow *head)
 		    errno, "pipe");
 	head->source = source;
 	head->no_splice = pr->opt.no_splice;
+	head->keep_capacity = trunk->keep_capacity;
 	if (endpoint_init(&trunk->source, fds[0], O_RDONLY,
 	    source.name) == -1 || endpoint_init(&head->sink, fds[1], O_WRONLY,
 	    trunk->sink.name) == -1)

@@ -144,19 +144,35 @@ bytes_passed(const struct report *report)
 	return bytes;
 }
 
+/* When the last of what is behind a joint ended; now while any goes on. */
+static int64_t
+rest_ended_at(const struct report *report, size_t joint)
+{
+	const struct report_pipeline *p = report->pipeline;
+	const struct flow *last = p->joints[p->njoints - 1];
+	int64_t now = deadline_now();
+	int64_t at = flow_is_over(last) ? last->ended_at : now;
+
+	for (size_t i = joint + 1; i < p->nstages; i++)
+		at = MAX(at, p->stages[i].pid != 0 ? now :
+		    p->stages[i].ended_ns);
+	return at;
+}
+
 /*
- * How long a joint was kept waiting by what is on that side of it.  One that
- * is over has got all from its left side: what takes time since is further
- * on.
+ * How long the joint behind a command was kept waiting by what is on that
+ * side of it.  One that is over has no more to give: what takes time since is
+ * further on, as long as anything goes on there.
  */
 static int64_t
-kept_waiting(const struct report *report, const struct flow *joint,
-    enum side side)
+kept_waiting(const struct report *report, size_t i, enum side side)
 {
+	const struct report_pipeline *p = report->pipeline;
+	const struct flow *joint = p->joints[i];
 	int64_t ns = waited(report, joint, side);
 
 	if (side == SIDE_SINK && flow_is_over(joint))
-		ns += deadline_now() - joint->ended_at;
+		ns += MAX(0, rest_ended_at(report, i) - joint->ended_at);
 	return deadline_min(ns, report->elapsed_ns);
 }
 
@@ -193,7 +209,7 @@ slowest(const struct report *report)
 	for (size_t i = 0; i <= p->njoints; i++) {
 		sum = before;
 		for (size_t j = i; j < p->njoints; j++)
-			sum += kept_waiting(report, p->joints[j], SIDE_SOURCE);
+			sum += kept_waiting(report, j, SIDE_SOURCE);
 		if (sum > most) {
 			most = sum;
 			found = (int)i;
@@ -204,8 +220,7 @@ slowest(const struct report *report)
 			found = SLOWEST_LIMIT;
 		}
 		if (i < p->njoints)
-			before += kept_waiting(report, p->joints[i],
-			    SIDE_SINK);
+			before += kept_waiting(report, i, SIDE_SINK);
 	}
 	if (p->njoints == 0 || most / (int64_t)p->njoints <
 	    report->elapsed_ns / SLOW_PART)
@@ -256,12 +271,10 @@ slowest_text(const struct report *report)
 	}
 	if (i > 0)
 		snprintf(before, sizeof(before), "%.3f s before it took",
-		    seconds(kept_waiting(report, p->joints[i - 1],
-		    SIDE_SINK)));
+		    seconds(kept_waiting(report, i - 1, SIDE_SINK)));
 	if (i < p->njoints)
 		snprintf(behind, sizeof(behind), "%.3f s before it gave",
-		    seconds(kept_waiting(report, p->joints[i],
-		    SIDE_SOURCE)));
+		    seconds(kept_waiting(report, i, SIDE_SOURCE)));
 	if (i == p->nstages)
 		warnx("slowest: the reader of standard output: %s, of %.3f s",
 		    before, elapsed);

@@ -192,6 +192,37 @@ false $name"
 	    'while read -rN 65536 _; do sleep 0.05; done' -L 1G --pipe-size=keep
 }
 
+# slowest_of COMMAND...: the line of --stats on that
+slowest_of() {
+	run -0 --separate-stderr bash -c '"$IPCTOOL" pipe-relay --stats "$@" \
+	    < /dev/null | cat > /dev/null' bash "$@"
+	run -0 grep -E 'slowest: |no command stands out' <<< "$stderr"
+}
+
+@test "whoever has left is not waited for: others that go on take that long" {
+	slowest_of sh -c 'seq 9; sleep 0.7' :: head -n 3
+	lacks head
+	slowest_of sh -c 'seq 9; exec >&-; sleep 0.7' :: head -n 100
+	[[ ! $output =~ "waited 0."[5-9][0-9]+" s before it took" ]]
+	slowest_of -c 4 cat :: sh -c 'echo yes; sleep 0.7'
+	matches 'slowest: sh \(2 of 2\)'
+	# But one that needs no more input may be slow all the same.
+	slowest_of seq 9 :: sh -c 'exec <&-; sleep 0.7'
+	matches 'slowest: sh \(2 of 2\)'
+}
+
+@test "the last of many commands is named, also where all fits into the pipes" {
+	local commands=(cat) i
+
+	for ((i = 2; i <= 14; i++)); do
+		commands+=(:: cat)
+	done
+	slowest_of "${commands[@]}" :: sleep 0.7
+	matches 'slowest: sleep \(15 of 15\)'
+	slowest_of -L 1G "${commands[@]}" :: sh -c 'cat; sleep 0.7'
+	matches 'slowest: sh \(15 of 15\)'
+}
+
 @test "where all commands are equally slow, one at the most is named" {
 	need jq
 	run -0 --separate-stderr bash -c 'head -c 30M /dev/zero | "$IPCTOOL" \

@@ -45,6 +45,28 @@ counter() {
 	done
 }
 
+@test "with -n a tap that is full keeps its reader, too" {
+	local option feed
+
+	mkfifo in tap
+	seq 60000 > data
+	for option in -q --no-splice --delimiter='\n'; do
+		hold r tap
+		background bash -c 'exec "$IPCTOOL" pipe-relay -n -v "$1" \
+		    --tap=tap < in > out 2> log' bash "$option"
+		local relay=$PID
+		exec {feed}> in
+		cat data >&"$feed"
+		wait_until size_is 348894 out
+		wait_until asleep "$relay"
+		holds "$relay" tap
+		exec {feed}>&-
+		ends_with 0 "$relay"
+		run -1 grep "a reader came" log
+		same data out
+	done
+}
+
 @test "a tap with a reader gets everything if it is quick enough" {
 	mkfifo tap
 	random_file 50000 data

@@ -486,6 +486,25 @@ capacities() {
 	((BASH_REMATCH[1] > 65536 && BASH_REMATCH[2] > 65536))
 }
 
+@test "--pipe-size also keeps the input of a fan-out and of a tap with -m" {
+	local option outlet
+
+	need perl
+	mkfifo tap
+	for outlet in "-m 1M --tap=tap" "-m 1M -o - -o file" \
+	    "-i - -i /dev/null -o - -o file"; do
+		for option in --pipe-size=keep --pipe-size=64k -n; do
+			# shellcheck disable=SC2086 # several options
+			run -0 capacities 4194304 "$IPCTOOL" pipe-relay \
+			    "$option" $outlet
+			[[ $output == "65536 "* ]]
+		done
+		# shellcheck disable=SC2086
+		run -0 capacities 4194304 "$IPCTOOL" pipe-relay $outlet
+		[[ ${output% *} -gt 65536 ]]
+	done
+}
+
 @test "--pipe-size=max takes as much as the system grants" {
 	local most
 
