@@ -484,6 +484,7 @@ static void
 describe(struct pipe_look *look, struct process_info *process)
 {
 	struct procfs_stat stat = { .state = 'X' };
+	struct procfs_status status;
 	struct thread_info *thread;
 	char path[64];
 	struct stat st;
@@ -503,6 +504,9 @@ describe(struct pipe_look *look, struct process_info *process)
 		    process->pid, thread->tid, &stat) == -1)
 			stat.state = 'X';
 		thread->cpu = stat.cpu;
+		if (look->everybody && procfs_get_status(look->proc,
+		    process->pid, thread->tid, &status) == 0)
+			thread->tracer = status.tracer;
 		if (thread->doing != DOING_OPENING)
 			doing_classify(look->proc, process, thread,
 			    stat.state);

@@ -62,6 +62,7 @@ struct thread_info {
 	bool			 polls_others;	/* things that are no pipes */
 	pid_t			 child;		/* CHILD; 0: any */
 	bool			 vforked;	/* CHILD: one in our memory */
+	pid_t			 tracer;	/* a thread, with everybody */
 	int			 cpu;
 	char			 wchan[PROCFS_WCHAN];	/* OTHER, DISK */
 };

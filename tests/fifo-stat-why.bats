@@ -372,6 +372,33 @@ stands_still() {
 	matches "cat +$high reading"
 }
 
+@test "who traces others waits for them, too, and not for its children alone" {
+	need strace
+	local tracee tracer
+	background sleep 1000
+	tracee=$PID
+	background strace -o '|cat > log' -p "$tracee" 2> error
+	tracer=$PID
+	attached_or_gone() {
+		gone "$tracer" || grep -qs attached error
+	}
+	wait_until attached_or_gone
+	! gone "$tracer" || skip "strace may not attach"
+	wait_until doing_is child "$tracer"
+	no_deadlock "sleep \($tracee\) " "$tracer"
+	# Who traces what is stuck is so as well.
+	die_pid "$tracer"
+	mkfifo q
+	background bash -c 'exec cat <> q'
+	tracee=$PID
+	wait_until doing_is reading "$tracee"
+	background strace -o '|cat > log' -p "$tracee" 2> error
+	tracer=$PID
+	wait_until doing_is child "$tracer"
+	run -9 --separate-stderr ipctool fifo-stat --why "$tracer"
+	die_pid "$tracer"
+}
+
 @test "a script that looks is not stuck: it goes on when the look has ended" {
 	# shellcheck disable=SC2016
 	cat > script <<- 'EOF'
