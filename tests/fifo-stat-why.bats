@@ -305,6 +305,31 @@ self_pipe() {
 	done
 }
 
+@test "who was stopped and goes on waits for the same as before" {
+	local mode waiter
+	for mode in poll timed-poll; do
+		mkfifo "$mode"
+		background "$TOOLS_DIR/waiter" "$mode" "$mode"
+		waiter=$PID
+		wait_until doing_is polling "$waiter"
+		kill -STOP "$waiter"
+		wait_until doing_is stopped "$waiter"
+		kill -CONT "$waiter"
+		wait_until doing_is polling "$waiter"
+		state_is reading "$mode"
+	done
+	run -9 --separate-stderr ipctool fifo-stat --why poll
+	no_deadlock "waiter \($waiter\) waits in .* for data in (.*/)?timed-poll, or until a time-out" timed-poll
+	background sleep 1000
+	local sleeper=$PID
+	wait_until doing_is sleeping "$sleeper"
+	kill -STOP "$sleeper"
+	wait_until doing_is stopped "$sleeper"
+	kill -CONT "$sleeper"
+	wait_until doing_is sleeping "$sleeper"
+	no_deadlock "sleep \($sleeper\) sleeps for a time, in restart_syscall" "$sleeper"
+}
+
 @test "epoll goes by files, not by the numbers that they have by now" {
 	mkfifo q
 	background "$TOOLS_DIR/waiter" reused q
