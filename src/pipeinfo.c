@@ -542,15 +542,20 @@ keep(struct pipe_look *look, struct process_info *process)
 	return 0;
 }
 
-/* Threads of the kernel have nothing that could be hidden. */
+/*
+ * Threads of the kernel have nothing that could be hidden; with hidepid=1 of
+ * proc(5) they cannot be told from the others.
+ */
 static void
 count_hidden(struct pipe_look *look, pid_t pid)
 {
 	pid_t task = procfs_living_thread(look->proc, pid);
 	struct procfs_stat stat;
 
-	if (procfs_get_stat(look->proc, pid, task, &stat) == 0 &&
-	    !stat.kernel && stat.state != 'Z' && stat.state != 'X')
+	if (procfs_get_stat(look->proc, pid, task, &stat) == -1)
+		look->hidden_more = look->hidden_more || errno == EPERM ||
+		    errno == EACCES;
+	else if (!stat.kernel && stat.state != 'Z' && stat.state != 'X')
 		look->hidden++;
 }
 

@@ -206,6 +206,25 @@ nobody() {
 	stderr_matches "$PID: Permission denied"
 }
 
+@test "processes that are listed, but of which nothing is shown, are others" {
+	other_user
+	need unshare
+	mkfifo -m 666 q
+	hold rw q
+	# shellcheck disable=SC2016
+	local shut='mount -t proc -o hidepid=1 none /proc || exit 77
+	    exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"'
+	local result=0
+	limited unshare -m sh -c "$shut" - true 2> /dev/null || result=$?
+	((result == 0)) || skip "/proc cannot be mounted"
+	run -0 --separate-stderr limited unshare -m sh -c "$shut" - \
+	    ./ipctool fifo-stat q
+	matches "q: no process in sight has it open; not visible: other users' processes"
+	run -0 --separate-stderr limited unshare -m sh -c "$shut" - \
+	    ./ipctool fifo-stat -rno STATE,READERS,HIDDEN,UNREAD q
+	is "not-visible   "
+}
+
 @test "an ordinary user learns what the kernel proves of others" {
 	other_user
 	mkfifo -m 666 q
