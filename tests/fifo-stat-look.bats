@@ -313,6 +313,35 @@ nobody() {
 	ends_with 0 "$waiter"
 }
 
+@test "--wait-for=gone does not take what it may not look at for gone" {
+	local as=()
+	if ((EUID == 0)); then
+		other_user
+		as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	else
+		cp "$IPCTOOL" ipctool
+	fi
+	mkdir d
+	mkfifo d/q
+	background "${as[@]}" ./ipctool fifo-stat --wait-for=gone d/q
+	local waiter=$PID
+	wait_until pins "$waiter" d/q
+	wait_until asleep "$waiter"
+	chmod 0 d
+	# It looks once a second.
+	local before after
+	before=$(sed -n 's/^voluntary_ctxt_switches:\t//p' "/proc/$waiter/status")
+	looked() {
+		gone "$waiter" || after=$(sed -n 's/^voluntary_ctxt_switches:\t//p' \
+		    "/proc/$waiter/status") && ((after > before + 1))
+	}
+	wait_until looked
+	chmod 755 d
+	run -1 gone "$waiter"
+	rm d/q
+	ends_with 0 "$waiter"
+}
+
 @test "--wait-for=gone is content with what is gone already" {
 	run -0 --separate-stderr ipctool fifo-stat --wait-for=gone -w 15 q
 	is ""
