@@ -708,6 +708,24 @@ ask_for_readers(int fd)
 	return (poll_fd.revents & POLLERR) != 0 ? UNSEEN_NONE : UNSEEN_SOME;
 }
 
+/*
+ * With EPOLLET of epoll_ctl(2) a thread waits for more room than there is:
+ * only the write end says whether there is any.
+ */
+static bool
+has_room(const struct pipe_info *pipe)
+{
+	struct pollfd poll_fd = { .events = POLLOUT };
+	bool result;
+
+	poll_fd.fd = pipeinfo_take(pipe, PIPE_WRITE);
+	if (poll_fd.fd == -1)
+		return false;
+	result = poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLOUT) != 0;
+	close(poll_fd.fd);
+	return result;
+}
+
 /* Its own size, how much is in it, and who is not in sight. */
 void
 pipeinfo_measure(const struct pipe_look *look, struct pipe_info *pipe)
@@ -734,6 +752,7 @@ pipeinfo_measure(const struct pipe_look *look, struct pipe_info *pipe)
 	if (pipe->readers == 0 && pipe->unseen_readers == UNSEEN_MAYBE)
 		pipe->unseen_readers = ask_for_readers(fd);
 	close(fd);
+	pipe->roomy = pipe->writing > 0 && has_room(pipe);
 }
 
 bool
@@ -927,7 +946,7 @@ only_held(const struct pipe_info *pipe)
 static enum pipe_state
 state_of_both(const struct pipe_info *pipe)
 {
-	if (pipe->writing > 0 && (pipe->unread > 0 || pipe->reading == 0))
+	if (pipe->writing > 0 && !pipe->roomy && (pipe->unread > 0 || pipe->reading == 0))
 		return PIPE_STATE_WRITING;
 	if (pipe->unread > 0 && pipe->unread == pipe->capacity)
 		return PIPE_STATE_FULL;

@@ -153,6 +153,7 @@ struct pipe_info {
 	bool			 measured;
 	int64_t			 capacity;	/* or PIPE_UNKNOWN */
 	int64_t			 unread;	/* the same */
+	bool			 roomy;	/* whoever polls for room has it */
 	/* Ends, and threads that wait; an end for both counts twice. */
 	unsigned int		 readers, writers;
 	unsigned int		 opening_read, opening_write;
