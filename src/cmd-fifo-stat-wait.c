@@ -55,15 +55,21 @@ struct wait {
 	char			 hidden[64];
 };
 
-/* Its name is gone, or stands for something else. */
+/*
+ * Its name is gone, or stands for something else.  What we may not, or cannot
+ * look at is neither.
+ */
 static bool
 is_gone(const struct stat_target *target)
 {
 	struct stat pinned, named;
 
-	if (fstat(target->pinned, &pinned) == -1 || pinned.st_nlink == 0 ||
-	    stat(target->name, &named) == -1)
+	if (fstat(target->pinned, &pinned) == -1)
+		return false;
+	if (pinned.st_nlink == 0)
 		return true;
+	if (stat(target->name, &named) == -1)
+		return errno == ENOENT || errno == ENOTDIR;
 	return pinned.st_dev != named.st_dev || pinned.st_ino != named.st_ino;
 }
 

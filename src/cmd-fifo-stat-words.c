@@ -271,6 +271,18 @@ say_writing(FILE *f, const struct pipe_info *pipe)
 	fputs(" can read", f);
 }
 
+/* Or only for more room than there is. */
+static void
+say_nobody_waits(FILE *f, const struct pipe_info *pipe)
+{
+	if (pipe->writing == 0) {
+		fputs("nobody waits", f);
+		return;
+	}
+	fprintf(f, " %s, though there is room", verb(say_waiting(f, pipe,
+	    PIPE_WRITE), "polls", "poll"));
+}
+
 /* What a pipe with both ends does, of which nobody waits. */
 static void
 say_quiet(FILE *f, const struct pipe_info *pipe, enum pipe_state state)
@@ -282,10 +294,12 @@ say_quiet(FILE *f, const struct pipe_info *pipe, enum pipe_state state)
 		say_unread(f, pipe);
 		fputs("; ", f);
 		say_holders(f, pipe, PIPE_READ);
-		fputs(" can read, and nobody waits", f);
-	} else if (state == PIPE_STATE_IDLE)
-		fputs("empty; both ends are open, and nobody waits", f);
-	else
+		fputs(" can read, and ", f);
+		say_nobody_waits(f, pipe);
+	} else if (state == PIPE_STATE_IDLE) {
+		fputs("empty; both ends are open, and ", f);
+		say_nobody_waits(f, pipe);
+	} else
 		fputs("both ends are open, and nobody waits; how much is in "
 		    "it is not visible", f);
 }

@@ -36,7 +36,8 @@ enum kind {
 	KIND_SLEEP,
 	KIND_WAIT,
 	KIND_VFORK,
-	KIND_FUTEX
+	KIND_FUTEX,
+	KIND_RESTART		/* one of them, after a stop */
 };
 
 /*
@@ -90,6 +91,7 @@ static const struct call {
 	{ SYS_clone3, KIND_VFORK, "clone3" },
 #endif
 	{ SYS_futex, KIND_FUTEX, "futex" },
+	{ SYS_restart_syscall, KIND_RESTART, "restart_syscall" },
 	{ SYS_flock, KIND_FD, "flock" },
 	{ SYS_fcntl, KIND_FD, "fcntl" },
 	{ SYS_ioctl, KIND_FD, "ioctl" },
@@ -390,14 +392,32 @@ waits_for_thread(int proc, const struct process_info *process,
 		thread->doing = DOING_THREAD;
 }
 
+/*
+ * What had a time-out, and poll(2) in any case, goes on so after a stop, with
+ * the arguments of that call.  The kernel's function says which it was; that
+ * of what sleeps has no name of its own on every machine.
+ */
+static enum kind
+restarted(const struct thread_info *thread)
+{
+	if (strstr(thread->wchan, "poll") != NULL)
+		return KIND_POLL;
+	if (strstr(thread->wchan, "futex") != NULL)
+		return KIND_FUTEX;
+	return thread->wchan[0] == '\0' || strcmp(thread->wchan, "0") == 0 ?
+	    KIND_OTHER : KIND_SLEEP;
+}
+
 static void
 classify_call(int proc, const struct process_info *process,
     struct thread_info *thread)
 {
-	const struct call *call = find_call(thread->call.number);
+	enum kind kind = find_call(thread->call.number)->kind;
 
 	thread->doing = DOING_OTHER;
-	switch (call->kind) {
+	if (kind == KIND_RESTART)
+		kind = restarted(thread);
+	switch (kind) {
 	case KIND_READ:
 		waits_at(process, thread, (int)thread->call.args[0],
 		    PIPE_READ);
@@ -440,6 +460,7 @@ classify_call(int proc, const struct process_info *process,
 		break;
 	case KIND_OPEN:
 	case KIND_OTHER:
+	case KIND_RESTART:
 		break;
 	}
 }

@@ -484,6 +484,7 @@ static void
 describe(struct pipe_look *look, struct process_info *process)
 {
 	struct procfs_stat stat = { .state = 'X' };
+	struct procfs_status status;
 	struct thread_info *thread;
 	char path[64];
 	struct stat st;
@@ -503,6 +504,9 @@ describe(struct pipe_look *look, struct process_info *process)
 		    process->pid, thread->tid, &stat) == -1)
 			stat.state = 'X';
 		thread->cpu = stat.cpu;
+		if (look->everybody && procfs_get_status(look->proc,
+		    process->pid, thread->tid, &status) == 0)
+			thread->tracer = status.tracer;
 		if (thread->doing != DOING_OPENING)
 			doing_classify(look->proc, process, thread,
 			    stat.state);
@@ -538,15 +542,20 @@ keep(struct pipe_look *look, struct process_info *process)
 	return 0;
 }
 
-/* Threads of the kernel have nothing that could be hidden. */
+/*
+ * Threads of the kernel have nothing that could be hidden; with hidepid=1 of
+ * proc(5) they cannot be told from the others.
+ */
 static void
 count_hidden(struct pipe_look *look, pid_t pid)
 {
 	pid_t task = procfs_living_thread(look->proc, pid);
 	struct procfs_stat stat;
 
-	if (procfs_get_stat(look->proc, pid, task, &stat) == 0 &&
-	    !stat.kernel && stat.state != 'Z' && stat.state != 'X')
+	if (procfs_get_stat(look->proc, pid, task, &stat) == -1)
+		look->hidden_more = look->hidden_more || errno == EPERM ||
+		    errno == EACCES;
+	else if (!stat.kernel && stat.state != 'Z' && stat.state != 'X')
 		look->hidden++;
 }
 
@@ -699,6 +708,24 @@ ask_for_readers(int fd)
 	return (poll_fd.revents & POLLERR) != 0 ? UNSEEN_NONE : UNSEEN_SOME;
 }
 
+/*
+ * With EPOLLET of epoll_ctl(2) a thread waits for more room than there is:
+ * only the write end says whether there is any.
+ */
+static bool
+has_room(const struct pipe_info *pipe)
+{
+	struct pollfd poll_fd = { .events = POLLOUT };
+	bool result;
+
+	poll_fd.fd = pipeinfo_take(pipe, PIPE_WRITE);
+	if (poll_fd.fd == -1)
+		return false;
+	result = poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLOUT) != 0;
+	close(poll_fd.fd);
+	return result;
+}
+
 /* Its own size, how much is in it, and who is not in sight. */
 void
 pipeinfo_measure(const struct pipe_look *look, struct pipe_info *pipe)
@@ -725,6 +752,7 @@ pipeinfo_measure(const struct pipe_look *look, struct pipe_info *pipe)
 	if (pipe->readers == 0 && pipe->unseen_readers == UNSEEN_MAYBE)
 		pipe->unseen_readers = ask_for_readers(fd);
 	close(fd);
+	pipe->roomy = pipe->writing > 0 && has_room(pipe);
 }
 
 bool
@@ -918,7 +946,7 @@ only_held(const struct pipe_info *pipe)
 static enum pipe_state
 state_of_both(const struct pipe_info *pipe)
 {
-	if (pipe->writing > 0 && (pipe->unread > 0 || pipe->reading == 0))
+	if (pipe->writing > 0 && !pipe->roomy && (pipe->unread > 0 || pipe->reading == 0))
 		return PIPE_STATE_WRITING;
 	if (pipe->unread > 0 && pipe->unread == pipe->capacity)
 		return PIPE_STATE_FULL;

@@ -62,6 +62,7 @@ struct thread_info {
 	bool			 polls_others;	/* things that are no pipes */
 	pid_t			 child;		/* CHILD; 0: any */
 	bool			 vforked;	/* CHILD: one in our memory */
+	pid_t			 tracer;	/* a thread, with everybody */
 	int			 cpu;
 	char			 wchan[PROCFS_WCHAN];	/* OTHER, DISK */
 };
@@ -152,6 +153,7 @@ struct pipe_info {
 	bool			 measured;
 	int64_t			 capacity;	/* or PIPE_UNKNOWN */
 	int64_t			 unread;	/* the same */
+	bool			 roomy;	/* whoever polls for room has it */
 	/* Ends, and threads that wait; an end for both counts twice. */
 	unsigned int		 readers, writers;
 	unsigned int		 opening_read, opening_write;

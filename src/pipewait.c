@@ -130,6 +130,14 @@ is_child_of(const struct process_info *child,
 	    procfs_share_memory(process->pid, child->pid) != 0;
 }
 
+static bool
+is_tracee_of(const struct pipe_tracee *tracee,
+    const struct process_info *process, const struct thread_info *thread)
+{
+	return tracee->tracer == process && !thread->vforked &&
+	    (thread->child == 0 || thread->child == tracee->tid);
+}
+
 static void
 add_children(struct pipewait *wait, const struct process_info *process,
     const struct thread_info *thread, size_t *n)
@@ -144,6 +152,9 @@ add_children(struct pipewait *wait, const struct process_info *process,
 		if (is_child_of(child, process, thread))
 			add(wait, child, n);
 	}
+	for (size_t i = 0; i < wait->ntracees; i++)
+		if (is_tracee_of(&wait->tracees[i], process, thread))
+			add(wait, wait->tracees[i].process, n);
 }
 
 size_t
@@ -253,8 +264,34 @@ free_parent(const struct pipe_look *look, struct acting *acting,
 	}
 }
 
+static bool
+waits_for_tracee(const struct pipe_tracee *tracee)
+{
+	const struct process_info *process = tracee->tracer;
+	const struct thread_info *thread;
+
+	for (size_t i = 0; i < process->nthreads; i++) {
+		thread = &process->threads[i];
+		if (thread->doing == DOING_CHILD &&
+		    is_tracee_of(tracee, process, thread))
+			return true;
+	}
+	return false;
+}
+
+/* The next call of what it traces ends such a wait. */
 static void
-free_waiters(const struct pipe_look *look, struct acting *acting,
+free_tracers(const struct pipewait *wait, struct acting *acting,
+    const struct process_info *process)
+{
+	for (size_t i = 0; i < wait->ntracees; i++)
+		if (wait->tracees[i].process == process &&
+		    waits_for_tracee(&wait->tracees[i]))
+			set_acting(acting, wait->tracees[i].tracer);
+}
+
+static void
+free_waiters(const struct pipewait *wait, struct acting *acting,
     const struct process_info *process)
 {
 	for (size_t i = 0; i < process->nends; i++) {
@@ -263,7 +300,8 @@ free_waiters(const struct pipe_look *look, struct acting *acting,
 		if ((process->ends[i]->access & PIPE_WRITE) != 0)
 			free_side(acting, process->ends[i]->pipe, PIPE_WRITE);
 	}
-	free_parent(look, acting, process);
+	free_parent(wait->look, acting, process);
+	free_tracers(wait, acting, process);
 }
 
 static bool
@@ -273,13 +311,31 @@ has_other(const struct pipe_info *pipe, enum pipe_access access)
 	    ((access & PIPE_WRITE) != 0 && pipe->readers > 0);
 }
 
+static bool
+has_child(const struct pipewait *wait, const struct process_info *process,
+    const struct thread_info *thread)
+{
+	const struct process_info *child;
+
+	for (size_t i = first_child(wait, process->pid);
+	    i < wait->look->nprocesses; i++) {
+		child = wait->by_parent[i];
+		if (child->parent != process->pid)
+			break;
+		if (is_child_of(child, process, thread))
+			return true;
+	}
+	for (size_t i = 0; i < wait->ntracees; i++)
+		if (is_tracee_of(&wait->tracees[i], process, thread))
+			return true;
+	return false;
+}
+
 /* Nobody in sight can end this wait: who knows then. */
 static bool
 has_releaser(const struct pipewait *wait, const struct process_info *process,
     const struct thread_info *thread)
 {
-	struct process_info *child;
-
 	switch (thread->doing) {
 	case DOING_READING:
 	case DOING_WRITING:
@@ -291,15 +347,7 @@ has_releaser(const struct pipewait *wait, const struct process_info *process,
 				return true;
 		return false;
 	case DOING_CHILD:
-		for (size_t i = first_child(wait, process->pid);
-		    i < wait->look->nprocesses; i++) {
-			child = wait->by_parent[i];
-			if (child->parent != process->pid)
-				break;
-			if (is_child_of(child, process, thread))
-				return true;
-		}
-		return false;
+		return has_child(wait, process, thread);
 	default:
 		return true;
 	}
@@ -398,11 +446,11 @@ find_acts(const struct pipewait *wait, struct process_info *process)
 
 /* Those that wait for somebody who acts are taken out, and so on. */
 static void
-free_all(const struct pipe_look *look, struct acting *acting)
+free_all(const struct pipewait *wait, struct acting *acting)
 {
 	/* The list grows while it is told. */
 	for (; acting->told < acting->n; acting->told++)
-		free_waiters(look, acting, acting->list[acting->told]);
+		free_waiters(wait, acting, acting->list[acting->told]);
 }
 
 /* Everybody is stuck who only waits for others that are. */
@@ -425,7 +473,7 @@ find_stuck(struct pipewait *wait, const struct pipe_look *before)
 		if (process->acts != ACTS_NOT)
 			set_acting(&acting, process);
 	}
-	free_all(look, &acting);
+	free_all(wait, &acting);
 	for (size_t i = 0; before != NULL && i < look->nprocesses; i++) {
 		process = look->processes[i];
 		if (!process->stuck || is_as_before(before, process))
@@ -433,9 +481,57 @@ find_stuck(struct pipewait *wait, const struct pipe_look *before)
 		process->acts = ACTS_MOVED;
 		set_acting(&acting, process);
 	}
-	free_all(look, &acting);
+	free_all(wait, &acting);
 	wait->nstuck = look->nprocesses - acting.n;
 	free(acting.list);
+	return 0;
+}
+
+/* The process that a thread is of; only of the first one is that its number. */
+static struct process_info *
+process_of_thread(const struct pipe_look *look, pid_t tid)
+{
+	struct process_info *process = pipeinfo_process(look, tid);
+	struct procfs_status status;
+
+	if (process == NULL &&
+	    procfs_get_status(look->proc, tid, tid, &status) == 0)
+		process = pipeinfo_process(look, status.group);
+	return process;
+}
+
+static int
+add_tracee(struct pipewait *wait, struct process_info *process,
+    const struct thread_info *thread)
+{
+	struct pipe_tracee *tracees;
+
+	tracees = reallocarray(wait->tracees, wait->ntracees + 1,
+	    sizeof(*tracees));
+	if (tracees == NULL)
+		return -1;
+	wait->tracees = tracees;
+	tracees[wait->ntracees].process = process;
+	tracees[wait->ntracees].tid = thread->tid;
+	tracees[wait->ntracees].tracer = process_of_thread(wait->look,
+	    thread->tracer);
+	if (tracees[wait->ntracees].tracer != NULL)
+		wait->ntracees++;
+	return 0;
+}
+
+static int
+find_tracees(struct pipewait *wait)
+{
+	struct process_info *process;
+
+	for (size_t i = 0; i < wait->look->nprocesses; i++) {
+		process = wait->look->processes[i];
+		for (size_t j = 0; j < process->nthreads; j++)
+			if (process->threads[j].tracer != 0 && add_tracee(wait,
+			    process, &process->threads[j]) == -1)
+				return -1;
+	}
 	return 0;
 }
 
@@ -458,7 +554,7 @@ pipewait_begin(struct pipewait *wait, const struct pipe_look *look,
 	if (size > 0)
 		qsort(wait->by_parent, look->nprocesses,
 		    sizeof(struct process_info *), compare_parents);
-	if (find_stuck(wait, before) == -1) {
+	if (find_tracees(wait) == -1 || find_stuck(wait, before) == -1) {
 		pipewait_end(wait);
 		return -1;
 	}
@@ -470,7 +566,10 @@ pipewait_end(struct pipewait *wait)
 {
 	free(wait->by_parent);
 	free(wait->list);
+	free(wait->tracees);
 	wait->by_parent = wait->list = NULL;
+	wait->tracees = NULL;
+	wait->ntracees = 0;
 }
 
 /* What waits for another thread says nothing: take that other. */

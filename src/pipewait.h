@@ -2,7 +2,8 @@
  * pipewait - who waits for whom.
  *
  * A process waits for those that could end its wait: a reader for all that
- * can write, a writer for all that can read, a parent for its children.  It
+ * can write, a writer for all that can read, a parent for its children, and
+ * a tracer for whom it traces.  It
  * is stuck when all its threads wait without a limit, all that they wait for
  * are stuck as well, and nothing of its own can end that (wakeup.h): then
  * nothing but a signal, or a process that is not in sight, ever will.
@@ -20,9 +21,18 @@
 
 #include "pipeinfo.h"
 
+/* Of ptrace(2): who waits for children waits for such a thread as well. */
+struct pipe_tracee {
+	struct process_info	*tracer;
+	struct process_info	*process;
+	pid_t			 tid;
+};
+
 struct pipewait {
 	const struct pipe_look	*look;		/* borrowed; of everybody */
 	struct process_info	**by_parent;
+	struct pipe_tracee	*tracees;
+	size_t			 ntracees;
 	struct process_info	**list;		/* of the latest call */
 	unsigned int		 mark;
 	size_t			 nstuck;

@@ -116,10 +116,11 @@ get_field(const char *text, const char *key, int base, uint64_t *value)
 int
 procfs_parse_status(const char *text, struct procfs_status *status)
 {
-	uint64_t group, waited, interrupted;
+	uint64_t group, tracer, waited, interrupted;
 
 	memset(status, 0, sizeof(*status));
 	if (get_field(text, "Tgid", 10, &group) == -1 ||
+	    get_field(text, "TracerPid", 10, &tracer) == -1 ||
 	    get_field(text, "SigCgt", 16, &status->caught) == -1 ||
 	    get_field(text, "SigBlk", 16, &status->blocked) == -1 ||
 	    get_field(text, "voluntary_ctxt_switches", 10, &waited) == -1 ||
@@ -127,6 +128,7 @@ procfs_parse_status(const char *text, struct procfs_status *status)
 	    &interrupted) == -1)
 		return -1;
 	status->group = (pid_t)group;
+	status->tracer = (pid_t)tracer;
 	status->turns = waited + interrupted;
 	return 0;
 }

@@ -37,6 +37,7 @@ enum {
 /* Of /proc/PID/status; sets of signals have signal N in bit N - 1. */
 struct procfs_status {
 	pid_t		 group;		/* the process that a thread is of */
+	pid_t		 tracer;	/* a thread that traces it; 0: none */
 	uint64_t	 caught;	/* with a handler */
 	uint64_t	 blocked;	/* in this thread, in this call */
 	uint64_t	 turns;		/* how often it has left a processor */

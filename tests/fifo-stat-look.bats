@@ -206,6 +206,25 @@ nobody() {
 	stderr_matches "$PID: Permission denied"
 }
 
+@test "processes that are listed, but of which nothing is shown, are others" {
+	other_user
+	need unshare
+	mkfifo -m 666 q
+	hold rw q
+	# shellcheck disable=SC2016
+	local shut='mount -t proc -o hidepid=1 none /proc || exit 77
+	    exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"'
+	local result=0
+	limited unshare -m sh -c "$shut" - true 2> /dev/null || result=$?
+	((result == 0)) || skip "/proc cannot be mounted"
+	run -0 --separate-stderr limited unshare -m sh -c "$shut" - \
+	    ./ipctool fifo-stat q
+	matches "q: no process in sight has it open; not visible: other users' processes"
+	run -0 --separate-stderr limited unshare -m sh -c "$shut" - \
+	    ./ipctool fifo-stat -rno STATE,READERS,HIDDEN,UNREAD q
+	is "not-visible   "
+}
+
 @test "an ordinary user learns what the kernel proves of others" {
 	other_user
 	mkfifo -m 666 q
@@ -291,6 +310,35 @@ nobody() {
 	waiter=$PID
 	wait_until asleep "$waiter"
 	mv q other
+	ends_with 0 "$waiter"
+}
+
+@test "--wait-for=gone does not take what it may not look at for gone" {
+	local as=()
+	if ((EUID == 0)); then
+		other_user
+		as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	else
+		cp "$IPCTOOL" ipctool
+	fi
+	mkdir d
+	mkfifo d/q
+	background "${as[@]}" ./ipctool fifo-stat --wait-for=gone d/q
+	local waiter=$PID
+	wait_until pins "$waiter" d/q
+	wait_until asleep "$waiter"
+	chmod 0 d
+	# It looks once a second.
+	local before after
+	before=$(sed -n 's/^voluntary_ctxt_switches:\t//p' "/proc/$waiter/status")
+	looked() {
+		gone "$waiter" || after=$(sed -n 's/^voluntary_ctxt_switches:\t//p' \
+		    "/proc/$waiter/status") && ((after > before + 1))
+	}
+	wait_until looked
+	chmod 755 d
+	run -1 gone "$waiter"
+	rm d/q
 	ends_with 0 "$waiter"
 }
 

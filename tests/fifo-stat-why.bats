@@ -305,6 +305,31 @@ self_pipe() {
 	done
 }
 
+@test "who was stopped and goes on waits for the same as before" {
+	local mode waiter
+	for mode in poll timed-poll; do
+		mkfifo "$mode"
+		background "$TOOLS_DIR/waiter" "$mode" "$mode"
+		waiter=$PID
+		wait_until doing_is polling "$waiter"
+		kill -STOP "$waiter"
+		wait_until doing_is stopped "$waiter"
+		kill -CONT "$waiter"
+		wait_until doing_is polling "$waiter"
+		state_is reading "$mode"
+	done
+	run -9 --separate-stderr ipctool fifo-stat --why poll
+	no_deadlock "waiter \($waiter\) waits in .* for data in (.*/)?timed-poll, or until a time-out" timed-poll
+	background sleep 1000
+	local sleeper=$PID
+	wait_until doing_is sleeping "$sleeper"
+	kill -STOP "$sleeper"
+	wait_until doing_is stopped "$sleeper"
+	kill -CONT "$sleeper"
+	wait_until doing_is sleeping "$sleeper"
+	no_deadlock "sleep \($sleeper\) sleeps for a time, in restart_syscall" "$sleeper"
+}
+
 @test "epoll goes by files, not by the numbers that they have by now" {
 	mkfifo q
 	background "$TOOLS_DIR/waiter" reused q
@@ -370,6 +395,33 @@ stands_still() {
 	run -0 cat out
 	lacks deadlock
 	matches "cat +$high reading"
+}
+
+@test "who traces others waits for them, too, and not for its children alone" {
+	need strace
+	local tracee tracer
+	background sleep 1000
+	tracee=$PID
+	background strace -o '|cat > log' -p "$tracee" 2> error
+	tracer=$PID
+	attached_or_gone() {
+		gone "$tracer" || grep -qs attached error
+	}
+	wait_until attached_or_gone
+	! gone "$tracer" || skip "strace may not attach"
+	wait_until doing_is child "$tracer"
+	no_deadlock "sleep \($tracee\) " "$tracer"
+	# Who traces what is stuck is so as well.
+	die_pid "$tracer"
+	mkfifo q
+	background bash -c 'exec cat <> q'
+	tracee=$PID
+	wait_until doing_is reading "$tracee"
+	background strace -o '|cat > log' -p "$tracee" 2> error
+	tracer=$PID
+	wait_until doing_is child "$tracer"
+	run -9 --separate-stderr ipctool fifo-stat --why "$tracer"
+	die_pid "$tracer"
 }
 
 @test "a script that looks is not stuck: it goes on when the look has ended" {

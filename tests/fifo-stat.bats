@@ -274,6 +274,25 @@ fill() {
 	done
 }
 
+@test "who polls for room where there is some does not lack it" {
+	mkfifo q
+	background "$TOOLS_DIR/waiter" edge q
+	local waiter=$PID
+	polls() {
+		[[ $(ipctool fifo-stat -rno DOING q 2>/dev/null) == polling ]]
+	}
+	wait_until polls
+	state_is held q
+	hold r q
+	says "empty; both ends are open, and waiter \($waiter\) polls, though there is room" q
+	state_is idle q
+	put hello q
+	says "6 bytes unread; waiter \($waiter\), hold \($PID\) can read, and waiter \($waiter\) polls, though there is room" q
+	state_is data q
+	fill q
+	wait_until state_is writing q
+}
+
 @test "a reader that waits with a time-out is not stuck" {
 	mkfifo q
 	background "$TOOLS_DIR/waiter" timed q

@@ -16,6 +16,7 @@
  *	          in epoll_wait(2), and for an eventfd or a socket as well
  *	reused    in epoll_wait(2), for a socket whose number PATH has by now
  *	except    in select(2), and for out-of-band data of a socket
+ *	edge      in epoll_wait(2), edge-triggered, for more room than there is
  *	timer     read, with a timer of timer_create(2)
  *	ring      read, with an io_uring; status 77 where there is none
  *	vfork     a child of vfork(2) waits before it runs anything
@@ -141,6 +142,20 @@ wait_in_epoll(int timeout, int other)
 	epoll_wait(fd, &event, 1, timeout);
 }
 
+/* It has been told of the room that there is. */
+static void
+wait_for_edge(void)
+{
+	struct epoll_event event = { .events = EPOLLOUT | EPOLLET };
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+
+	if (fd == -1 ||
+	    epoll_ctl(fd, EPOLL_CTL_ADD, open_path(O_RDWR), &event) == -1)
+		err(1, "epoll");
+	epoll_wait(fd, &event, 1, -1);
+	epoll_wait(fd, &event, 1, -1);
+}
+
 /* A duplicate keeps it in the list, though its number is another file's. */
 static void
 wait_for_reused(void)
@@ -235,6 +250,8 @@ start_waiting(const char *mode)
 		wait_in_epoll(-1, eventfd(0, EFD_CLOEXEC));
 	else if (strcmp(mode, "socket") == 0)
 		wait_in_epoll(-1, make_socket());
+	else if (strcmp(mode, "edge") == 0)
+		wait_for_edge();
 	else if (strcmp(mode, "reused") == 0)
 		wait_for_reused();
 	else if (strcmp(mode, "except") == 0)

@@ -232,6 +232,7 @@ what_is_gone_is_an_error(void **state)
 /* With a name that looks like what follows. */
 #define STATUS "Name:\tSigCgt:\\nTgid:\\t9\nUmask:\t0022\n" \
 	       "State:\tS (sleeping)\nTgid:\t12\nPid:\t13\n" \
+	       "TracerPid:\t14\n" \
 	       "SigBlk:\t8000000000000000\nSigIgn:\t0000000000000001\n" \
 	       "SigCgt:\t0000000000010000\n" \
 	       "voluntary_ctxt_switches:\t150\n" \
@@ -246,6 +247,7 @@ a_status_has_signals_and_turns(void **state)
 	(void)state;
 	assert_int_equal(procfs_parse_status(STATUS, &status), 0);
 	assert_int_equal(status.group, 12);
+	assert_int_equal(status.tracer, 14);
 	assert_int_equal(status.caught, 1 << 16);
 	assert_true(status.blocked == UINT64_C(1) << 63);
 	assert_int_equal(status.turns, 150 + 545);
