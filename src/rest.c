@@ -171,6 +171,7 @@ look_once(const struct endpoint *input, pid_t pid, uint64_t *turns)
 	if (pipeinfo_begin(&look) == -1)
 		return REST_UNKNOWN;
 	look.everybody = true;
+	look.all = true;		/* for who writes to any */
 	pipe = pipeinfo_want(&look, &st, "");
 	if (pipe == NULL || pipeinfo_scan(&look) == -1)
 		result = REST_UNKNOWN;

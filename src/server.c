@@ -245,12 +245,20 @@ let_go(struct server *server)
 	discard_answers(server);
 }
 
-/* Somebody else has it open, so that no end of file comes. */
+/*
+ * Whether all is heard of a client that has gone.  Somebody else may have it
+ * open, or we anew, so that its end need not come.
+ */
 static bool
-is_silent(const struct flow *in)
+is_heard(const struct server *server, const struct flow *in)
 {
-	return flow_held(in) == 0 && fifo_probe_writer(&in->source) ==
-	    FIFO_WRITER;
+	enum fifo_peer peer;
+
+	if (flow_held(in) > 0)
+		return false;
+	peer = fifo_probe_writer(&in->source);
+	return peer == FIFO_WRITER || (peer == FIFO_NO_WRITER &&
+	    server->opt->persist);
 }
 
 /* Something happened at the names during a session. */
@@ -271,11 +279,13 @@ look_at_names(struct chore *chore, int64_t now, struct outcome *outcome)
 		return 0;
 	}
 	let_go(server);
-	if (!server->reader_left)
+	if (!server->reader_left) {
+		chore->at = now + LIMIT_LOOK_NS;
 		return 0;
+	}
 	/* What it has said before is heard to the end. */
 	if (!flow_is_over(in) && (server->opt->persist || !out->sink_pending) &&
-	    !is_silent(in)) {
+	    !is_heard(server, in)) {
 		chore->at = now + LIMIT_LOOK_NS;
 		return 0;
 	}
@@ -764,6 +774,7 @@ direction_over(struct channel *channel, struct flow *flow)
 	server->reader_left = flow->sink.fd == -1 ||
 	    (endpoint_ready(&flow->sink, 0, 0) & POLLERR) != 0;
 	discard_answers(server);
+	server->watch.at = deadline_now();
 	if (said_nothing_more(server, in)) {
 		flow->decides = true;
 		in->runnable = false;

@@ -363,14 +363,14 @@ offers() {
 @test "--persist: a long answer that nobody reads is not the next client's" {
 	local n
 
-	serve --persist -- bash -c 'while read -r n; do
-		printf "%*s\n" 30000 "" | tr " " "$n"; done |
-	    cat | cat | cat'
-	for n in 1 2 3 4 5 6 7 8; do
-		printf '%s\n' old old old | limited "$IPCTOOL" duplex \
-		    --connect=s -c 10 > /dev/null
-		run -0 ask "$n" -l 1
-		lacks o
+	need seq
+	serve --persist -- sh -c 'cat | cat | cat'
+	# 1000 of them with FULL=1
+	for ((n = 0; n < ${FULL:-0} * 990 + 10; n++)); do
+		seq 100000 | limited "$IPCTOOL" duplex --connect=s -l 1 \
+		    > first || :
+		run -0 ask "new $n" -l 1
+		is "new $n"
 	done
 	stop
 }
