@@ -375,6 +375,23 @@ offers() {
 	stop
 }
 
+@test "--persist: who goes while COMMAND's input is full holds nobody up" {
+	local n
+
+	for n in 1 2 3; do
+		rm -f go
+		serve --persist -- sh -c \
+		    'until [ -e go ]; do sleep 0.02; done; exec cat'
+		random_file 262144 said
+		run -124 limited "$IPCTOOL" duplex --connect=s -t 0.3 < said
+		: > go
+		run -0 ask new -l 1
+		is new
+		stop
+		pids=()
+	done
+}
+
 @test "--persist: the next client comes though somebody has NAME.in open" {
 	local fd
 
