@@ -139,6 +139,14 @@ flow_tap_opened(struct flow *flow)
 }
 
 void
+flow_hurry_tap(struct flow *flow, bool now)
+{
+	flow->room_look_ns = 0;
+	if (now)
+		flow_wake(flow);
+}
+
+void
 flow_end_tap(struct flow *flow)
 {
 	flow_wake(flow);

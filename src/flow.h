@@ -233,6 +233,12 @@ bool	 flow_sink_is_absent(const struct flow *);
 int	 flow_tap_opened(struct flow *);
 
 /*
+ * Everybody else is done: what a tap waits for comes soon, or is too late.
+ * now: look for it at once.
+ */
+void	 flow_hurry_tap(struct flow *, bool now);
+
+/*
  * Give up what a tap holds or has in its pipe, as skipped: everybody else is
  * done.
  */

@@ -471,17 +471,22 @@ give_way(struct relay *relay)
 static bool
 taps_go_on(struct relay *relay, int64_t *until)
 {
+	bool begins = relay->taps_until == 0;
 	struct flow *flow;
 
-	if (relay->taps_until == 0)
+	if (begins)
 		relay->taps_until = relay->now + TAP_GRACE_NS;
-	*until = deadline_min(*until, relay->taps_until);
-	if (relay->now < relay->taps_until)
-		return true;
-	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++)
-		if (!flow_is_over(flow))
+	*until = begins ? relay->now :
+	    deadline_min(*until, relay->taps_until);
+	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++) {
+		if (flow_is_over(flow))
+			continue;
+		if (relay->now >= relay->taps_until)
 			flow_end_tap(flow);
-	return false;
+		else
+			flow_hurry_tap(flow, begins);
+	}
+	return relay->now < relay->taps_until;
 }
 
 /* What the others did may end a wait: for a turn, or of a source. */

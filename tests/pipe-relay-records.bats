@@ -254,6 +254,46 @@ SLOW='open(my $f, "<", $ARGV[0]) or die;
 	exec {tapped}>&-
 }
 
+# The tap holds a record when the input ends, and only then gets room for it.
+room_at_the_end() {
+	local relay feed i up
+
+	exec {tapped}<> tap
+	background bash -c 'exec "$IPCTOOL" pipe-relay -d "\n" -v --tap=tap \
+	    < in > out 2> log'
+	relay=$PID
+	exec {feed}> in
+	for ((i = 1; i <= 4; i++)); do
+		printf '%020000d\n' "$i" >&"$feed"
+		wait_until size_is $((20001 * i)) out
+	done
+	# By now it looks for room once a second, at a full one; not then.
+	read -r up _ < /proc/uptime
+	up=$((230 - 10#${up#*.}))
+	sleep "$((up / 100)).$(printf %02d $((up % 100)))"
+	exec {feed}>&-
+	wait_until grep -q "end of file" log
+	sleep 0.02
+	queued tap > got
+	ends_with 0 "$relay"
+	queued tap >> got
+	exec {tapped}>&-
+	(($(wc -l < got) > 1))
+}
+
+@test "a tap that gets room at the very end gets what it had to wait with" {
+	local try
+
+	mkfifo in tap
+	# The end is a tenth of a second: we may be too slow.
+	for ((try = 1; try <= 5; try++)); do
+		if room_at_the_end; then
+			return
+		fi
+	done
+	return 1
+}
+
 @test "a regular file as a tap gets all bytes, with -z too" {
 	random_file 300000 data
 	run -0 bash -c 'cat data | "$IPCTOOL" pipe-relay -z --tap=tap > out'
