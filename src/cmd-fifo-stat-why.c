@@ -305,7 +305,7 @@ print_thread(struct why *why, struct process_info *process,
 	if (thread != NULL)
 		n = pipewait_releasers(&why->wait, process, thread, &list);
 	if (n == 0)
-		print_root(why, &step, false, above);
+		print_root(why, &step, process->acts == ACTS_OURS, above);
 	else
 		print_waiting(why, &step, process, list, n, above);
 }

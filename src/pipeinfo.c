@@ -854,7 +854,9 @@ count_ends(const struct pipe_info *pipe, enum pipe_access access,
 static void
 count(struct pipe_info *pipe)
 {
-	pipe->readers = count_ends(pipe, PIPE_READ, &pipe->only_reader);
+	const struct process_info *only_reader;
+
+	pipe->readers = count_ends(pipe, PIPE_READ, &only_reader);
 	pipe->writers = count_ends(pipe, PIPE_WRITE, &pipe->only_writer);
 }
 

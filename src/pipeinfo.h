@@ -146,8 +146,8 @@ struct pipe_info {
 	size_t			 nends;
 	enum pipe_access	 ours;		/* we have these; not in ends */
 	bool			 our_output;	/* we shall write there */
-	/* Who alone has such ends; NULL: nobody, or several. */
-	const struct process_info *only_reader, *only_writer;
+	/* Who alone can write; NULL: nobody, or several. */
+	const struct process_info *only_writer;
 	struct pipe_opener	*openers;
 	size_t			 nopeners;
 	bool			 measured;

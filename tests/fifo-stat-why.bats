@@ -265,6 +265,16 @@ self_pipe() {
 	pkill -P "$perl"
 }
 
+@test "a handler ends no wait for room in a pipe of its own" {
+	need perl
+	# shellcheck disable=SC2016
+	background perl -e '$SIG{INT} = sub { }; pipe(my $r, my $w);
+	    syswrite($w, "x" x 1000000)'
+	wait_until doing_is writing "$PID"
+	run -9 --separate-stderr ipctool fifo-stat --why "$PID"
+	matches "deadlock: perl \($PID\) waits for perl \($PID\)"
+}
+
 @test "a signal that is caught but blocked ends no wait" {
 	need perl
 	mkfifo q
@@ -441,6 +451,18 @@ stands_still() {
 	matches "status 0"
 	matches "root cause: bash \([0-9]+\) waits for fifo-stat itself"
 	lacks deadlock
+}
+
+@test "what writes to fifo-stat itself waits for that" {
+	# shellcheck disable=SC2016
+	run -0 --separate-stderr limited bash -c 'yes | {
+		until [[ $("$IPCTOOL" fifo-stat -rno STATE /dev/stdin \
+		    2> /dev/null) == writing ]]; do
+			:
+		done
+		exec "$IPCTOOL" fifo-stat --why /dev/stdin
+	    }'
+	matches "root cause: yes \([0-9]+\) waits for fifo-stat itself"
 }
 
 @test "two that hold both FIFOs, and read one each, are both named" {
