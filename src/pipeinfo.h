@@ -99,7 +99,7 @@ struct process_info {
 	int			 signal;	/* the same: ACTS_SIGNAL */
 	bool			 heeds_children;	/* the same: SIGCHLD */
 	uint64_t		 turns;		/* the same */
-	unsigned int		 mark;		/* the same */
+	unsigned int		 mark, walk;	/* the same */
 	unsigned int		 reached;	/* callers' */
 	bool			 shown, in_chain, told;	/* the same */
 };

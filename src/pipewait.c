@@ -628,10 +628,13 @@ pipewait_cycle(struct pipewait *wait, struct process_info *process,
 {
 	struct process_info **cycle, *at = process;
 
-	/* As many steps as there are processes end in the cycle for sure. */
-	for (size_t i = 0; at != NULL && i < wait->look->nprocesses; i++)
+	/* Where an earlier walk came by, the way leads to what that found. */
+	wait->walk++;
+	while (at != NULL && at->walk == 0) {
+		at->walk = wait->walk;
 		at = next_stuck(wait, at);
-	if (at == NULL)
+	}
+	if (at == NULL || at->walk != wait->walk)
 		return NULL;
 	cycle = calloc(wait->look->nprocesses + 1,
 	    sizeof(struct process_info *));

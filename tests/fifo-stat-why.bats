@@ -675,6 +675,33 @@ fd_of() {
 	kill $(pgrep -P "$perl")
 }
 
+@test "a hundred that poll what a hundred hold are told in a few lines each" {
+	need perl
+	local how perl
+	# Alone, and with a pipe of its own.
+	for how in shared own; do
+		mkfifo $how
+		# shellcheck disable=SC2016
+		background perl -e 'my $how = $ARGV[0]; open(my $q, "+<", $how);
+		    for (1 .. 100) { fork or do {
+			pipe(my $r, my $w); my $set = "";
+			vec($set, fileno($q), 1) = 1;
+			vec($set, fileno($r), 1) = 1 if $how eq "own";
+			select($set, undef, undef, undef); exit } }
+		    sleep 1000' "$how"
+		perl=$PID
+		few_lines() {
+			run --separate-stderr ipctool fifo-stat --why -rn $how
+			(($(grep -c " polling " <<< "$output") >= 100)) &&
+			    ((${#lines[@]} <= 510))
+		}
+		wait_until few_lines
+		# shellcheck disable=SC2046
+		kill $(pgrep -P "$perl")
+		die_pid "$perl"
+	done
+}
+
 @test "--graph draws a pipeline in the direction of the data" {
 	pipeline 3
 	wait_until state_is writing q1
