@@ -40,6 +40,7 @@ struct step {
 	const struct thread_info	*thread;
 	const char			*cause;	/* of a root; else NULL */
 	const char			*sentence;
+	bool				 partly;	/* as others above */
 };
 
 static struct libscols_line *
@@ -130,6 +131,7 @@ say_root(struct why *why, const struct process_info *process,
 	return pipeinfo_doing_name(thread->doing);
 }
 
+/* Once for each, wherever the chain comes upon it. */
 static void
 say_cycle(struct why *why, struct process_info *process)
 {
@@ -139,22 +141,18 @@ say_cycle(struct why *why, struct process_info *process)
 	cycle = pipewait_cycle(&why->wait, process, &n);
 	if (cycle == NULL)
 		return;
-	/* Once for each, wherever the chain came upon it. */
-	if (!cycle[0]->told) {
-		fputs("deadlock: ", why->roots);
-		for (size_t i = 0; i < n; i++) {
-			cycle[i]->told = true;
-			stat_say_process(why->roots, cycle[i]);
-			fputs(" waits for ", why->roots);
-		}
-		stat_say_process(why->roots, cycle[0]);
-		stat_say_hidden(why->roots, why->look,
-		    ", as far as can be seen; not visible: ");
-		if (why->look->inner)
-			fputs(", as far as can be seen from this PID name "
-			    "space", why->roots);
-		fputc('\n', why->roots);
+	fputs("deadlock: ", why->roots);
+	for (size_t i = 0; i < n; i++) {
+		stat_say_process(why->roots, cycle[i]);
+		fputs(" waits for ", why->roots);
 	}
+	stat_say_process(why->roots, cycle[0]);
+	stat_say_hidden(why->roots, why->look,
+	    ", as far as can be seen; not visible: ");
+	if (why->look->inner)
+		fputs(", as far as can be seen from this PID name space",
+		    why->roots);
+	fputc('\n', why->roots);
 	free(cycle);
 }
 
@@ -255,6 +253,8 @@ print_waiting(struct why *why, const struct step *step,
 		err(STATUS_ERROR, NULL);
 	memcpy(copy, list, n * sizeof(struct process_info *));
 	stat_say_doing(f, why->look, step->process, step->thread);
+	if (step->partly)
+		fputs("; in part as others above", f);
 	fclose(f);
 	said.sentence = sentence;
 	line = print_step(why, &said, above);
@@ -275,18 +275,48 @@ print_waiting(struct why *why, const struct step *step,
  * shown, it is enough to say so.
  */
 static bool
-waits_as_others(const struct thread_info *thread)
+waits_as_others(struct pipe_info *pipe, enum pipe_access access)
 {
-	struct pipe_info *pipe = thread == NULL ? NULL : thread->pipe;
-	bool *shown, before;
+	bool before = true;
 
-	if (pipe == NULL || pipe->nends <= MANY_ENDS)
+	if (pipe->nends <= MANY_ENDS)
 		return false;
-	shown = thread->access == PIPE_READ ? &pipe->writers_shown :
-	    &pipe->readers_shown;
-	before = *shown;
-	*shown = true;
+	if ((access & PIPE_READ) != 0) {
+		before = before && pipe->writers_shown;
+		pipe->writers_shown = true;
+	}
+	if ((access & PIPE_WRITE) != 0) {
+		before = before && pipe->readers_shown;
+		pipe->readers_shown = true;
+	}
 	return before;
+}
+
+/*
+ * The thread without what it waits for as others above do; its polled is the
+ * caller's to free.
+ */
+static struct thread_info
+leave_out_shown(const struct thread_info *thread)
+{
+	struct thread_info rest = *thread;
+	const struct pipe_polled *polled;
+
+	if (thread->pipe != NULL && thread->doing != DOING_OPENING &&
+	    waits_as_others(thread->pipe, thread->access))
+		rest.doing = DOING_UNKNOWN;
+	rest.polled = calloc(thread->npolled + 1, sizeof(*rest.polled));
+	if (rest.polled == NULL)
+		err(STATUS_ERROR, NULL);
+	rest.npolled = 0;
+	for (size_t i = 0; i < thread->npolled; i++) {
+		polled = &thread->polled[i];
+		if (!waits_as_others(polled->end->pipe, polled->access))
+			rest.polled[rest.npolled++] = *polled;
+	}
+	if (rest.npolled == 0 && thread->npolled > 0)
+		rest.doing = DOING_UNKNOWN;
+	return rest;
 }
 
 static void
@@ -295,19 +325,24 @@ print_thread(struct why *why, struct process_info *process,
 {
 	struct step step = { .process = process, .thread = thread };
 	struct process_info *const *list;
-	size_t n = 0;
+	struct thread_info rest;
+	size_t n;
 
-	if (waits_as_others(thread)) {
-		step.sentence = "waits as others above";
-		print_step(why, &step, above);
+	if (thread == NULL) {
+		print_root(why, &step, false, above);
 		return;
 	}
-	if (thread != NULL)
-		n = pipewait_releasers(&why->wait, process, thread, &list);
-	if (n == 0)
-		print_root(why, &step, false, above);
+	rest = leave_out_shown(thread);
+	step.partly = rest.npolled < thread->npolled;
+	n = pipewait_releasers(&why->wait, process, &rest, &list);
+	if (rest.doing != thread->doing) {
+		step.sentence = "waits as others above";
+		print_step(why, &step, above);
+	} else if (n == 0)
+		print_root(why, &step, process->acts == ACTS_OURS, above);
 	else
 		print_waiting(why, &step, process, list, n, above);
+	free(rest.polled);
 }
 
 static bool

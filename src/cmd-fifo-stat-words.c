@@ -271,10 +271,19 @@ say_writing(FILE *f, const struct pipe_info *pipe)
 	fputs(" can read", f);
 }
 
-/* Or only for more room than there is. */
+/*
+ * Or only for more room than there is.  Of an end that the kernel alone knows
+ * of, nobody knows what its holder does.
+ */
 static void
-say_nobody_waits(FILE *f, const struct pipe_info *pipe)
+say_nobody_waits(FILE *f, const struct pipe_look *look,
+    const struct pipe_info *pipe)
 {
+	if (pipe->writing == 0 && (pipe->readers == 0 || pipe->writers == 0)) {
+		fputs("nobody in sight waits", f);
+		stat_say_hidden(f, look, "; not visible: ");
+		return;
+	}
 	if (pipe->writing == 0) {
 		fputs("nobody waits", f);
 		return;
@@ -285,7 +294,8 @@ say_nobody_waits(FILE *f, const struct pipe_info *pipe)
 
 /* What a pipe with both ends does, of which nobody waits. */
 static void
-say_quiet(FILE *f, const struct pipe_info *pipe, enum pipe_state state)
+say_quiet(FILE *f, const struct pipe_look *look, const struct pipe_info *pipe,
+    enum pipe_state state)
 {
 	if (state == PIPE_STATE_FULL) {
 		fputs("full; the next write waits until it is read by ", f);
@@ -295,13 +305,15 @@ say_quiet(FILE *f, const struct pipe_info *pipe, enum pipe_state state)
 		fputs("; ", f);
 		say_holders(f, pipe, PIPE_READ);
 		fputs(" can read, and ", f);
-		say_nobody_waits(f, pipe);
+		say_nobody_waits(f, look, pipe);
 	} else if (state == PIPE_STATE_IDLE) {
 		fputs("empty; both ends are open, and ", f);
-		say_nobody_waits(f, pipe);
-	} else
-		fputs("both ends are open, and nobody waits; how much is in "
-		    "it is not visible", f);
+		say_nobody_waits(f, look, pipe);
+	} else {
+		fputs("both ends are open, and ", f);
+		say_nobody_waits(f, look, pipe);
+		fputs("; how much is in it is not visible", f);
+	}
 }
 
 static void
@@ -362,7 +374,7 @@ say_state(FILE *f, const struct pipe_look *look,
 	case PIPE_STATE_DATA:
 	case PIPE_STATE_IDLE:
 	case PIPE_STATE_OPEN:
-		say_quiet(f, pipe, state);
+		say_quiet(f, look, pipe, state);
 		break;
 	}
 }

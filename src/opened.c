@@ -215,8 +215,9 @@ opened_find(int proc, pid_t tid, const struct doing_open *wanted,
 		opened->found = fstatat(proc, path, &opened->st, 0) == 0;
 		opened->vanished = !opened->found && proves_absence(errno);
 	}
-	/* It is blocked at a FIFO, so that this one came in its place. */
-	if (opened->found && !S_ISFIFO(opened->st.st_mode)) {
+	/* Of who is blocked at a FIFO, this one came in its place. */
+	opened->no_fifo = opened->found && !S_ISFIFO(opened->st.st_mode);
+	if (opened->no_fifo) {
 		opened->found = false;
 		opened->vanished = true;
 	}

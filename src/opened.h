@@ -13,7 +13,8 @@
 
 struct opened {
 	bool		 found;
-	bool		 vanished;	/* the path names nothing any more */
+	bool		 vanished;	/* the path names no FIFO any more */
+	bool		 no_fifo;	/* but something else */
 	struct stat	 st;		/* found */
 };
 

@@ -375,11 +375,12 @@ visit_fd(void *arg, int fd, int dir)
 
 /*
  * The FIFO that a thread is blocked on in open(2).  Its name is all there
- * is: when that is gone, or names something else by now, the FIFO is lost.
+ * is: when that is gone, or names something else by now, the FIFO is lost;
+ * but for a thread that is not for sure blocked on one.
  */
 static struct pipe_info *
 find_opened(struct pipe_look *look, const struct thread_info *thread,
-    const struct doing_open *wanted)
+    const struct doing_open *wanted, bool sure)
 {
 	char name[NAME_SIZE];
 	struct opened opened;
@@ -387,6 +388,8 @@ find_opened(struct pipe_look *look, const struct thread_info *thread,
 
 	opened_find(look->proc, thread->tid, wanted, &opened, name,
 	    sizeof(name));
+	if (opened.no_fifo && !sure)
+		return NULL;
 	pipe = opened.found ? find_pipe(look, opened.st.st_dev,
 	    opened.st.st_ino) : NULL;
 	if (pipe == NULL && !look->all) {
@@ -424,6 +427,17 @@ add_opener(struct pipe_look *look, struct process_info *process,
 	return 0;
 }
 
+/* What opens no FIFO is through with it in no time. */
+static bool
+is_still_there(const struct pipe_look *look,
+    const struct process_info *process, const struct thread_info *thread)
+{
+	struct procfs_call call;
+
+	return procfs_get_call(look->proc, process->pid, thread->tid,
+	    &call) == 0 && memcmp(&call, &thread->call, sizeof(call)) == 0;
+}
+
 /*
  * A thread that is in a call that opens files.  The function that it sleeps
  * in says whether it is blocked on a FIFO; where that is kept secret, the
@@ -452,7 +466,9 @@ visit_opener(struct visit *visit, struct thread_info *thread)
 	if ((wanted.flags & O_ACCMODE) == O_RDWR ||
 	    (wanted.flags & (O_NONBLOCK | O_PATH)) != 0)
 		return 0;
-	pipe = find_opened(look, thread, &wanted);
+	if (!sure && !is_still_there(look, process, thread))
+		return 0;
+	pipe = find_opened(look, thread, &wanted, sure);
 	if (pipe == NULL)
 		return look->errnum == 0 ? 0 : -1;
 	return add_opener(look, process, thread, pipe, wanted.flags);
@@ -838,7 +854,9 @@ count_ends(const struct pipe_info *pipe, enum pipe_access access,
 static void
 count(struct pipe_info *pipe)
 {
-	pipe->readers = count_ends(pipe, PIPE_READ, &pipe->only_reader);
+	const struct process_info *only_reader;
+
+	pipe->readers = count_ends(pipe, PIPE_READ, &only_reader);
 	pipe->writers = count_ends(pipe, PIPE_WRITE, &pipe->only_writer);
 }
 

@@ -99,7 +99,7 @@ struct process_info {
 	int			 signal;	/* the same: ACTS_SIGNAL */
 	bool			 heeds_children;	/* the same: SIGCHLD */
 	uint64_t		 turns;		/* the same */
-	unsigned int		 mark;		/* the same */
+	unsigned int		 mark, walk;	/* the same */
 	unsigned int		 reached;	/* callers' */
 	bool			 shown, in_chain, told;	/* the same */
 };
@@ -146,8 +146,8 @@ struct pipe_info {
 	size_t			 nends;
 	enum pipe_access	 ours;		/* we have these; not in ends */
 	bool			 our_output;	/* we shall write there */
-	/* Who alone has such ends; NULL: nobody, or several. */
-	const struct process_info *only_reader, *only_writer;
+	/* Who alone can write; NULL: nobody, or several. */
+	const struct process_info *only_writer;
 	struct pipe_opener	*openers;
 	size_t			 nopeners;
 	bool			 measured;

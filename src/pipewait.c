@@ -362,12 +362,20 @@ has_releasers(const struct pipewait *wait, const struct process_info *process)
 	return true;
 }
 
-/* Its parent waits for us as well, and a reader of ours for what we say. */
+/* A reader of ours waits for what we say, a writer for us to leave. */
+static bool
+is_at_us(const struct pipe_info *pipe, enum pipe_access access)
+{
+	return ((access & PIPE_READ) != 0 && pipe->our_output) ||
+	    ((access & PIPE_WRITE) != 0 && pipe->readers == 0 &&
+	    (pipe->ours & PIPE_READ) != 0);
+}
+
+/* The same of all its threads; and our parent waits for us as well. */
 static bool
 waits_for_us(const struct process_info *process)
 {
 	const struct thread_info *thread;
-	const struct pipe_polled *polled;
 
 	for (size_t i = 0; i < process->nthreads; i++) {
 		thread = &process->threads[i];
@@ -375,28 +383,25 @@ waits_for_us(const struct process_info *process)
 		    process->pid == getppid() && !thread->vforked &&
 		    (thread->child == 0 || thread->child == getpid()))
 			return true;
-		if (thread->doing == DOING_READING &&
-		    thread->pipe->our_output)
+		if (thread->pipe != NULL && thread->fd != -1 &&
+		    is_at_us(thread->pipe, thread->access))
 			return true;
-		for (size_t j = 0; j < thread->npolled; j++) {
-			polled = &thread->polled[j];
-			if ((polled->access & PIPE_READ) != 0 &&
-			    polled->end->pipe->our_output)
+		for (size_t j = 0; j < thread->npolled; j++)
+			if (is_at_us(thread->polled[j].end->pipe,
+			    thread->polled[j].access))
 				return true;
-		}
 	}
 	return false;
 }
 
 static bool
-is_only_other(const struct process_info *process,
-    const struct pipe_info *pipe, enum pipe_access access)
+reads_own(const struct process_info *process, const struct pipe_info *pipe,
+    enum pipe_access access)
 {
-	return ((access & PIPE_READ) != 0 && pipe->only_writer == process) ||
-	    ((access & PIPE_WRITE) != 0 && pipe->only_reader == process);
+	return (access & PIPE_READ) != 0 && pipe->only_writer == process;
 }
 
-/* At a pipe of which it has the other end alone: for its own handlers. */
+/* For data in a pipe to which it alone can write: from its own handlers. */
 static bool
 waits_for_itself(const struct process_info *process)
 {
@@ -405,11 +410,10 @@ waits_for_itself(const struct process_info *process)
 	for (size_t i = 0; i < process->nthreads; i++) {
 		thread = &process->threads[i];
 		if (thread->fd != -1 && thread->pipe != NULL &&
-		    is_only_other(process, thread->pipe, thread->access))
+		    reads_own(process, thread->pipe, thread->access))
 			return true;
 		for (size_t j = 0; j < thread->npolled; j++)
-			if (is_only_other(process,
-			    thread->polled[j].end->pipe,
+			if (reads_own(process, thread->polled[j].end->pipe,
 			    thread->polled[j].access))
 				return true;
 	}
@@ -624,10 +628,13 @@ pipewait_cycle(struct pipewait *wait, struct process_info *process,
 {
 	struct process_info **cycle, *at = process;
 
-	/* As many steps as there are processes end in the cycle for sure. */
-	for (size_t i = 0; at != NULL && i < wait->look->nprocesses; i++)
+	/* Where an earlier walk came by, the way leads to what that found. */
+	wait->walk++;
+	while (at != NULL && at->walk == 0) {
+		at->walk = wait->walk;
 		at = next_stuck(wait, at);
-	if (at == NULL)
+	}
+	if (at == NULL || at->walk != wait->walk)
 		return NULL;
 	cycle = calloc(wait->look->nprocesses + 1,
 	    sizeof(struct process_info *));

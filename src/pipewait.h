@@ -35,6 +35,7 @@ struct pipewait {
 	size_t			 ntracees;
 	struct process_info	**list;		/* of the latest call */
 	unsigned int		 mark;
+	unsigned int		 walk;
 	size_t			 nstuck;
 };
 
@@ -68,7 +69,7 @@ size_t	 pipewait_releasers(struct pipewait *, const struct process_info *,
 /*
  * A cycle that a stuck process is in, or leads to: *n processes in an array
  * that the caller frees, each waiting for the next and the last for the
- * first.  NULL with errno.
+ * first.  NULL if it was given before, and with errno.
  */
 struct process_info	**pipewait_cycle(struct pipewait *,
 			    struct process_info *, size_t *n);

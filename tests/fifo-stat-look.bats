@@ -235,7 +235,7 @@ nobody() {
 	local writer=$PID
 	wait_until holds "$writer" q
 	run -0 --separate-stderr nobody ./ipctool fifo-stat q
-	matches "q: empty; both ends are open, and nobody waits"
+	matches "q: empty; both ends are open, and nobody in sight waits; not visible: [0-9]+ process"
 	run -0 --separate-stderr nobody ./ipctool fifo-stat \
 	    -rno READERS,WRITERS,PID q
 	is " 1 $writer"
@@ -354,6 +354,17 @@ nobody() {
 	stderr_matches "^ipctool fifo-stat: q: No such file or directory"
 }
 
+# stands_still PARENT: the child that strace(1) runs is held in a call.
+stands_still() {
+	local before after pid
+
+	pid=$(pgrep -P "$1") && [[ /proc/$pid/exe -ef $IPCTOOL ]] || return 1
+	{ read -r before < "/proc/$pid/syscall"; } 2>/dev/null
+	sleep 0.5
+	{ read -r after < "/proc/$pid/syscall"; } 2>/dev/null
+	[[ -n $before && $before == "$after" ]]
+}
+
 @test "a process that ends between a look and the next one is said to have" {
 	need strace
 	local named middle opener looker
@@ -375,23 +386,48 @@ nobody() {
 	    -e inject=openat:delay_enter=3000000:when=1 \
 	    "$IPCTOOL" fifo-stat q "$named" > out 2> error
 	looker=$PID
-	stands_still() {
-		local before after pid
-
-		pid=$(pgrep -P "$looker") &&
-		    [[ /proc/$pid/exe -ef $IPCTOOL ]] || return 1
-		{ read -r before < "/proc/$pid/syscall"; } 2>/dev/null
-		sleep 0.5
-		{ read -r after < "/proc/$pid/syscall"; } 2>/dev/null
-		[[ -n $before && $before == "$after" ]]
-	}
-	wait_until stands_still
+	wait_until stands_still "$looker"
 	: > go
 	wait_until test -e came
 	die_pid "$named"
 	ends_with 1 "$looker"
 	compare_text error "ipctool fifo-stat: $named: no such process" \
 	    "$(grep -v "not visible\|cannot be told" error)"
+}
+
+@test "who opens a file, and goes on while we look, is blocked at no FIFO" {
+	need strace perl
+	local holder opener looker
+	mkfifo q
+	: > file
+	# A lease keeps whoever opens the file waiting.
+	# shellcheck disable=SC2016
+	background perl -e 'use Fcntl; open(my $f, "+<", "file") or die;
+	    $SIG{IO} = sub { };
+	    fcntl($f, 1024, F_WRLCK) or exit(77);
+	    open(my $r, ">", "leased");
+	    select(undef, undef, undef, 0.01) until -e "go";
+	    fcntl($f, 1024, F_UNLCK); open($r, ">", "given"); sleep 1000'
+	holder=$PID
+	leased_or_gone() {
+		gone "$holder" || [[ -e leased ]]
+	}
+	wait_until leased_or_gone
+	! gone "$holder" || skip "no leases here"
+	# shellcheck disable=SC2016
+	background perl -e 'open(my $f, "<", "file"); open($f, ">", "came");
+	    1 while 1'
+	opener=$PID
+	wait_until grep -q lease "/proc/$opener/wchan"
+	background strace -o trace -P "$opener/wchan" \
+	    -e inject=openat:delay_enter=3000000:when=1 \
+	    "$IPCTOOL" fifo-stat q > out 2> error
+	looker=$PID
+	wait_until stands_still "$looker"
+	: > go
+	wait_until test -e came
+	ends_with 0 "$looker"
+	run -1 grep "cannot be told" error
 }
 
 @test "--wait-for gives up after -w, and says what did not come" {

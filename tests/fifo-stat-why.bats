@@ -265,6 +265,16 @@ self_pipe() {
 	pkill -P "$perl"
 }
 
+@test "a handler ends no wait for room in a pipe of its own" {
+	need perl
+	# shellcheck disable=SC2016
+	background perl -e '$SIG{INT} = sub { }; pipe(my $r, my $w);
+	    syswrite($w, "x" x 1000000)'
+	wait_until doing_is writing "$PID"
+	run -9 --separate-stderr ipctool fifo-stat --why "$PID"
+	matches "deadlock: perl \($PID\) waits for perl \($PID\)"
+}
+
 @test "a signal that is caught but blocked ends no wait" {
 	need perl
 	mkfifo q
@@ -441,6 +451,18 @@ stands_still() {
 	matches "status 0"
 	matches "root cause: bash \([0-9]+\) waits for fifo-stat itself"
 	lacks deadlock
+}
+
+@test "what writes to fifo-stat itself waits for that" {
+	# shellcheck disable=SC2016
+	run -0 --separate-stderr limited bash -c 'yes | {
+		until [[ $("$IPCTOOL" fifo-stat -rno STATE /dev/stdin \
+		    2> /dev/null) == writing ]]; do
+			:
+		done
+		exec "$IPCTOOL" fifo-stat --why /dev/stdin
+	    }'
+	matches "root cause: yes \([0-9]+\) waits for fifo-stat itself"
 }
 
 @test "two that hold both FIFOs, and read one each, are both named" {
@@ -651,6 +673,33 @@ fd_of() {
 	wait_until few_lines
 	# shellcheck disable=SC2046
 	kill $(pgrep -P "$perl")
+}
+
+@test "a hundred that poll what a hundred hold are told in a few lines each" {
+	need perl
+	local how perl
+	# Alone, and with a pipe of its own.
+	for how in shared own; do
+		mkfifo $how
+		# shellcheck disable=SC2016
+		background perl -e 'my $how = $ARGV[0]; open(my $q, "+<", $how);
+		    for (1 .. 100) { fork or do {
+			pipe(my $r, my $w); my $set = "";
+			vec($set, fileno($q), 1) = 1;
+			vec($set, fileno($r), 1) = 1 if $how eq "own";
+			select($set, undef, undef, undef); exit } }
+		    sleep 1000' "$how"
+		perl=$PID
+		few_lines() {
+			run --separate-stderr ipctool fifo-stat --why -rn $how
+			(($(grep -c " polling " <<< "$output") >= 100)) &&
+			    ((${#lines[@]} <= 510))
+		}
+		wait_until few_lines
+		# shellcheck disable=SC2046
+		kill $(pgrep -P "$perl")
+		die_pid "$perl"
+	done
 }
 
 @test "--graph draws a pipeline in the direction of the data" {
