@@ -40,10 +40,16 @@ outlet_flows(const struct pipe_relay_options *opt)
 void
 outlet_set_capacity(const struct pipe_relay *pr, struct endpoint *ep)
 {
-	if (pr->opt.capacity != CAPACITY_AUTO &&
-	    endpoint_set_capacity(ep, pr->opt.capacity) == -1 &&
-	    !pr->run.common->quiet)
-		warn("%s: capacity not changed", trace_safe(ep->name));
+	int errnum;
+
+	if (pr->opt.capacity == CAPACITY_AUTO ||
+	    endpoint_set_capacity(ep, pr->opt.capacity) == 0 ||
+	    pr->run.common->quiet)
+		return;
+	errnum = errno;
+	signals_print_begin();
+	warnc(errnum, "%s: capacity not changed", trace_safe(ep->name));
+	signals_print_end();
 }
 
 /* Say what was passed over, and remember that it failed. */
@@ -112,6 +118,8 @@ open_tap_again(struct flow *flow)
 	    &why) == -1)
 		return;
 	flow->sink = sink;
+	/* The kernel forgets it when nobody has the FIFO open any more. */
+	outlet_set_capacity(flow->arg, &flow->sink);
 	if (flow_tap_opened(flow) == -1)
 		endpoint_finish(&flow->sink);
 }

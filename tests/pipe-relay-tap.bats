@@ -109,6 +109,26 @@ counter() {
 	[[ $(sort -u out) == $'four\none\nthree\ntwo' ]]
 }
 
+@test "--pipe-size is also for a tap whose reader comes later" {
+	need perl
+	local relay feed
+
+	mkfifo in tap
+	background bash -c 'exec "$IPCTOOL" pipe-relay -v --pipe-size=128k \
+	    --tap=tap < in > out 2> log'
+	relay=$PID
+	exec {feed}> in
+	wait_until holds "$relay" out
+	echo one >&"$feed"
+	wait_until size_is 4 out
+	exec {tapped}<> tap
+	wait_until grep -q "tap: a reader came" log
+	run -0 perl -e 'print fcntl(STDIN, 1032, 0)' <&"$tapped"
+	is 131072
+	exec {tapped}>&- {feed}>&-
+	ends_with 0 "$relay"
+}
+
 @test "what a tap gets are whole chunks as they came by" {
 	mkfifo tap
 	exec {tapped}<> tap
