@@ -31,6 +31,7 @@ struct why {
 	char			*roots_text;
 	size_t			 roots_size;
 	unsigned int		 nroots;
+	unsigned int		 operand;	/* from 1 */
 	bool			 deadlock;
 };
 
@@ -332,6 +333,7 @@ print_thread(struct why *why, struct process_info *process,
 		print_root(why, &step, false, above);
 		return;
 	}
+	process->threads[thread - process->threads].told = why->operand;
 	rest = leave_out_shown(thread);
 	step.partly = rest.npolled < thread->npolled;
 	n = pipewait_releasers(&why->wait, process, &rest, &list);
@@ -406,23 +408,93 @@ print_chain(struct why *why, struct process_info *process,
 	process->in_chain = false;
 }
 
+static void
+print_see_above(struct why *why, const struct process_info *process,
+    const struct thread_info *thread)
+{
+	struct step step = {
+		.process = process, .sentence = "see above",
+		.thread = thread == NULL ? pipewait_thread(process) : thread,
+	};
+
+	print_step(why, &step, NULL);
+}
+
+/* For which operand a thread, or one that waits alike, was told of, or 0. */
+static unsigned int
+told_for(const struct process_info *process, const struct thread_info *thread)
+{
+	unsigned int told = 0;
+
+	for (size_t i = 0; i < process->nthreads; i++)
+		if (process->threads[i].told > told &&
+		    (&process->threads[i] == thread ||
+		    waits_alike(&process->threads[i], thread)))
+			told = process->threads[i].told;
+	return told;
+}
+
+/*
+ * A chain of an operand: every one is answered, if only by where the answer
+ * stands.
+ */
+static void
+begin_chain(struct why *why, struct process_info *process,
+    const struct thread_info *thread)
+{
+	unsigned int told;
+
+	if (!process->shown) {
+		print_chain(why, process, thread, NULL);
+		return;
+	}
+	told = told_for(process, thread);
+	if (told == 0) {
+		process->in_chain = true;
+		print_thread(why, process, thread, NULL);
+		process->in_chain = false;
+	} else if (told != why->operand) {
+		print_see_above(why, process, thread);
+		process->threads[thread - process->threads].told =
+		    why->operand;
+	}
+}
+
+/* The same of all threads of a process. */
+static void
+begin_chains(struct why *why, struct process_info *process)
+{
+	const struct thread_info *thread;
+	bool answered = false;
+
+	if (!process->shown) {
+		print_chain(why, process, NULL, NULL);
+		return;
+	}
+	for (size_t i = 0; i < process->nthreads; i++) {
+		thread = &process->threads[i];
+		if ((!pipewait_waits(thread) &&
+		    thread->doing != DOING_OPENING) ||
+		    told_for(process, thread) != 0)
+			continue;
+		begin_chain(why, process, thread);
+		answered = true;
+	}
+	if (!answered)
+		print_see_above(why, process, NULL);
+}
+
 /* Where the chains begin: with all that wait at a pipe. */
 static void
 print_pipe(struct why *why, const struct pipe_info *pipe)
 {
-	const struct thread_info *thread;
-	struct process_info *process;
-
 	for (size_t i = 0; i < pipe->nopeners; i++)
-		if (!pipe->openers[i].process->shown)
-			print_chain(why, pipe->openers[i].process,
-			    pipe->openers[i].thread, NULL);
-	for (size_t i = 0; i < pipe->nends; i++) {
-		process = pipe->ends[i]->process;
-		thread = pipe->ends[i]->waiter;
-		if (thread != NULL && !process->shown)
-			print_chain(why, process, thread, NULL);
-	}
+		begin_chain(why, pipe->openers[i].process,
+		    pipe->openers[i].thread);
+	for (size_t i = 0; i < pipe->nends; i++)
+		if (pipe->ends[i]->waiter != NULL)
+			begin_chain(why, pipe->ends[i]->process,
+			    pipe->ends[i]->waiter);
 }
 
 /* What is gone by now has no chain. */
@@ -446,8 +518,10 @@ print_process(struct why *why, const struct stat_target *target)
 	    i < process->nthreads; i++)
 		if (process->threads[i].tid == target->pid)
 			thread = &process->threads[i];
-	if (!process->shown)
-		print_chain(why, process, thread, NULL);
+	if (thread != NULL)
+		begin_chain(why, process, thread);
+	else
+		begin_chains(why, process);
 	return STATUS_OK;
 }
 
@@ -516,9 +590,12 @@ print_all(struct why *why, FILE *f)
 	if (!stat_begin_table(why->fs, &why->table, f))
 		return STATUS_ERROR;
 	add_columns(&why->table);
-	for (size_t i = 0; i < why->fs->ntargets; i++)
+	for (size_t i = 0; i < why->fs->ntargets; i++) {
+		why->operand++;
 		status = status_join(status, print_target(why,
 		    &why->fs->targets[i]));
+	}
+	why->operand++;
 	for (size_t i = 0; why->fs->opt.all && i < why->look->npipes; i++)
 		print_pipe(why, why->look->pipes[i]);
 	if (table_end(&why->table) == -1)

@@ -64,6 +64,7 @@ struct thread_info {
 	bool			 vforked;	/* CHILD: one in our memory */
 	pid_t			 tracer;	/* a thread, with everybody */
 	int			 cpu;
+	unsigned int		 told;		/* callers' */
 	char			 wchan[PROCFS_WCHAN];	/* OTHER, DISK */
 };
 

@@ -540,6 +540,29 @@ fd_of() {
 	stderr_matches "^ipctool fifo-stat: 999999999: no such process"
 }
 
+@test "each operand of --why is answered, whatever was shown before" {
+	local read open
+	mkfifo q q.other
+	background "$TOOLS_DIR/waiter" two q
+	wait_until state_is reading q
+	wait_until state_is opening-read q.other
+	read=$(ipctool fifo-stat -rno TID q 2>/dev/null)
+	open=$(ipctool fifo-stat -rno TID q.other 2>/dev/null)
+	local operands
+	for operands in "q q.other" "q.other q" "$read $open" "$open $read" \
+	    "$PID"; do
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr ipctool fifo-stat --why -n $operands
+		matches "waits for data in (.*/)?q"
+		matches "root cause: waiter \($PID\) waits in open of (.*/)?q.other for a writer"
+		lacks "has gone"
+	done
+	run -0 --separate-stderr ipctool fifo-stat --why -n q q
+	(($(grep -c "see above" <<< "$output") == 1))
+	run -0 --separate-stderr ipctool fifo-stat --why -n q "$PID"
+	matches "root cause: waiter \($PID\) waits in open of"
+}
+
 @test "a parent in vfork waits for its child" {
 	mkfifo q
 	background "$TOOLS_DIR/waiter" vfork q

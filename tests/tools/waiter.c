@@ -8,6 +8,8 @@
  *	          first one waits for that thread
  *	ended     the first thread ends, a second one reads as above
  *	threads   the first thread sleeps, a second one reads as above
+ *	two       a second thread reads it as above, and a third opens
+ *	          PATH.other for reading
  *	poll, select, epoll
  *	          have it open for both, and wait in that call for data
  *	timed, timed-poll, timed-epoll
@@ -42,6 +44,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -76,6 +79,18 @@ read_it(void *arg)
 	(void)arg;
 	if (read(open_path(O_RDWR), &byte, 1) == -1)
 		err(1, "%s", path);
+	return NULL;
+}
+
+static void *
+open_other(void *arg)
+{
+	char other[4096];
+
+	(void)arg;
+	snprintf(other, sizeof(other), "%s.other", path);
+	if (open(other, O_RDONLY | O_CLOEXEC) == -1)
+		err(1, "%s", other);
 	return NULL;
 }
 
@@ -221,7 +236,10 @@ start_threads(const char *mode)
 		pthread_join(start(read_it), NULL);
 	else if (strcmp(mode, "threads") == 0)
 		start(read_it);
-	else if (strcmp(mode, "ended") == 0) {
+	else if (strcmp(mode, "two") == 0) {
+		start(read_it);
+		start(open_other);
+	} else if (strcmp(mode, "ended") == 0) {
 		start(read_it);
 		pthread_exit(NULL);
 	} else
