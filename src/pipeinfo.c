@@ -964,7 +964,8 @@ only_held(const struct pipe_info *pipe)
 static enum pipe_state
 state_of_both(const struct pipe_info *pipe)
 {
-	if (pipe->writing > 0 && !pipe->roomy && (pipe->unread > 0 || pipe->reading == 0))
+	if (pipe->writing > 0 && !pipe->roomy &&
+	    (pipe->unread > 0 || pipe->reading == 0))
 		return PIPE_STATE_WRITING;
 	if (pipe->unread > 0 && pipe->unread == pipe->capacity)
 		return PIPE_STATE_FULL;
