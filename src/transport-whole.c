@@ -182,16 +182,6 @@ push_record(struct flow *flow, struct move *move)
 }
 
 static enum move_result
-pull(struct flow *flow, size_t max, struct move *move)
-{
-	int64_t begin = cpu_time();
-	enum move_result result = take(flow, max, move);
-
-	flow->work_ns += cpu_time() - begin;
-	return result;
-}
-
-static enum move_result
 give(struct flow *flow, struct move *move)
 {
 	size_t length;
@@ -204,6 +194,22 @@ give(struct flow *flow, struct move *move)
 		flow->skips_record = false;
 	return drop(flow, length > 0 ? length : buffer_held(flow->buffer),
 	    move);
+}
+
+static enum move_result
+pull(struct flow *flow, size_t max, struct move *move)
+{
+	int64_t begin = cpu_time();
+	enum move_result result = take(flow, max, move);
+
+	/*
+	 * Now, not in a step of its own: until then the tap misses what
+	 * comes.  What does not go is tried again, and told, by push().
+	 */
+	if (result == MOVE_SOME && move->in > 0)
+		give(flow, move);
+	flow->work_ns += cpu_time() - begin;
+	return result;
 }
 
 static enum move_result
