@@ -81,6 +81,24 @@ struct full_disk {
 	char		 name[4096];
 };
 
+/* A dead server would hang whoever asks how much room it has. */
+static bool
+has_server(const struct full_disk *full, int fd)
+{
+	static const char *const servers[] = {
+		"nfs", "fuse", "cifs", "smb", "9p", "ceph", "afs", "virtiofs",
+		"lustre", "pvfs2", "coda", "gfs2", "ocfs2",
+	};
+	char type[PROCFS_TYPE];
+
+	if (procfs_get_type(full->why->look->proc, full->task, fd, type) == -1)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(servers); i++)
+		if (strncmp(type, servers[i], strlen(servers[i])) == 0)
+			return true;
+	return false;
+}
+
 /* A regular file that is open for writing where there is no room. */
 static int
 is_on_full_disk(void *arg, int fd, int dir)
@@ -96,6 +114,8 @@ is_on_full_disk(void *arg, int fd, int dir)
 		return 0;
 	if (procfs_get_flags(full->why->look->proc, full->task, fd, &flags) ==
 	    -1 || (flags & O_ACCMODE) == O_RDONLY || (flags & O_PATH) != 0)
+		return 0;
+	if (has_server(full, fd))
 		return 0;
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", full->task, fd);
 	if (statfs(path, &fs) == -1 || fs.f_blocks == 0 || fs.f_bavail > 0)

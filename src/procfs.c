@@ -221,6 +221,26 @@ procfs_parse_mapping(const char *line, uint64_t address)
 	    at[strlen(" rwx")] == 'p' && address >= begin && address < end;
 }
 
+/* "36 35 98:0 /root /at rw master:1 - ext3 /dev/sda rw": no blanks in names. */
+int
+procfs_parse_mount(const char *line, uint64_t id, char type[PROCFS_TYPE])
+{
+	const char *dash = strstr(line, " - ");
+	size_t length;
+	char *end;
+
+	if (strtoull(line, &end, 10) != id || end == line || *end != ' ' ||
+	    dash == NULL)
+		return fail(ENOENT);
+	dash += strlen(" - ");
+	length = strcspn(dash, " \n");
+	if (length == 0 || length >= PROCFS_TYPE)
+		return fail(ENOENT);
+	memcpy(type, dash, length);
+	type[length] = '\0';
+	return 0;
+}
+
 int
 procfs_open(void)
 {
@@ -487,6 +507,43 @@ procfs_get_flags(int proc, pid_t pid, int fd, int *flags)
 	if (procfs_read(proc, path, text, sizeof(text)) == -1)
 		return -1;
 	return procfs_parse_flags(text, flags);
+}
+
+static int
+find_mount(int proc, pid_t pid, uint64_t id, char type[PROCFS_TYPE])
+{
+	char path[PROCFS_PATH], *line = NULL;
+	int fd, result = -1;
+	size_t size = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%d/mountinfo", pid);
+	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	f = fdopen(fd, "r");
+	if (f == NULL) {
+		close(fd);
+		return -1;
+	}
+	while (result == -1 && getline(&line, &size, f) != -1)
+		result = procfs_parse_mount(line, id, type);
+	free(line);
+	fclose(f);
+	return result == 0 ? 0 : fail(ENOENT);
+}
+
+int
+procfs_get_type(int proc, pid_t pid, int fd, char type[PROCFS_TYPE])
+{
+	char path[PROCFS_PATH], text[PROCFS_TEXT];
+	uint64_t id;
+
+	snprintf(path, sizeof(path), "%d/fdinfo/%d", pid, fd);
+	if (procfs_read(proc, path, text, sizeof(text)) == -1 ||
+	    get_field(text, "mnt_id", 10, &id) == -1)
+		return -1;
+	return find_mount(proc, pid, id, type);
 }
 
 int

@@ -17,6 +17,7 @@
 
 #define PROCFS_COMM	64	/* 16 but for threads of the kernel */
 #define PROCFS_WCHAN	64
+#define PROCFS_TYPE	32	/* of a file system */
 
 /* Of /proc/PID/stat. */
 struct procfs_stat {
@@ -58,6 +59,13 @@ int	 procfs_parse_last_run(const char *, int64_t *ns);
 
 /* A line of /proc/PID/maps: whether it is private memory with that address. */
 bool	 procfs_parse_mapping(const char *line, uint64_t address);
+
+/*
+ * A line of /proc/PID/mountinfo: the type of the file system, if the line is
+ * that of the mount with that number; else ENOENT.
+ */
+int	 procfs_parse_mount(const char *line, uint64_t id,
+	    char type[PROCFS_TYPE]);
 
 /* /proc itself: a descriptor for the calls below, which the caller closes. */
 int	 procfs_open(void);
@@ -126,6 +134,12 @@ int	 procfs_read_link(int proc, const char *path, char *text,
  * server is asked, so that a dead one hangs nobody.
  */
 int	 procfs_stat_link(int dir, const char *name, struct stat *);
+
+/*
+ * The type of the file system of what a thread has open; as above, no server
+ * is asked.
+ */
+int	 procfs_get_type(int proc, pid_t, int fd, char type[PROCFS_TYPE]);
 
 /* Bytes and a string out of the memory of a process; any of its threads. */
 int	 procfs_get_memory(pid_t, uint64_t address, void *, size_t);

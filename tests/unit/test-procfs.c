@@ -229,6 +229,27 @@ what_is_gone_is_an_error(void **state)
 	close(proc);
 }
 
+static void
+a_mount_has_a_type(void **state)
+{
+	char type[PROCFS_TYPE];
+
+	(void)state;
+	assert_int_equal(procfs_parse_mount("36 35 98:0 /a /b\\040-\\040c rw "
+	    "master:1 shared:2 - fuse.sshfs me@there:/ rw\n", 36, type), 0);
+	assert_string_equal(type, "fuse.sshfs");
+	assert_int_equal(procfs_parse_mount("36 35 98:0 / / rw - ext4 /dev/a "
+	    "rw\n", 35, type), -1);
+	assert_int_equal(procfs_parse_mount("36 35 98:0 / / rw\n", 36, type),
+	    -1);
+	assert_int_equal(procfs_parse_mount("36 35 98:0 / / rw - \n", 36,
+	    type), -1);
+	assert_int_equal(procfs_parse_mount("36 35 98:0 / / rw - "
+	    "a-type-whose-name-is-much-too-long x rw\n", 36, type), -1);
+	assert_int_equal(procfs_parse_mount("", 0, type), -1);
+	assert_int_equal(errno, ENOENT);
+}
+
 /* With a name that looks like what follows. */
 #define STATUS "Name:\tSigCgt:\\nTgid:\\t9\nUmask:\t0022\n" \
 	       "State:\tS (sleeping)\nTgid:\t12\nPid:\t13\n" \
@@ -290,6 +311,7 @@ main(void)
 		cmocka_unit_test(flags_are_octal),
 		cmocka_unit_test(the_last_run_is_not_taken_from_a_name),
 		cmocka_unit_test(private_memory_is_told_from_shared),
+		cmocka_unit_test(a_mount_has_a_type),
 		cmocka_unit_test(a_status_has_signals_and_turns),
 		cmocka_unit_test(a_process_lives_in_its_threads),
 		cmocka_unit_test(we_can_be_looked_at),
