@@ -83,6 +83,37 @@ waited(const struct report *report, const struct flow *flow, enum side side)
 	return deadline_min(flow_wait_ns(flow, side), report->elapsed_ns);
 }
 
+/* The flow that a rate limit holds back for it; NULL if there is none. */
+static const struct flow *
+limited(const struct flow *flow)
+{
+	while (flow != NULL && flow->limiter == NULL)
+		flow = flow->trunk != NULL ? flow->trunk : flow->feeder;
+	return flow;
+}
+
+/* Other waits for neither side, as for a tap's reader, are nobody's limit. */
+static int64_t
+held_back_ns(const struct report *report, const struct flow *flow)
+{
+	flow = limited(flow);
+	return flow == NULL ? 0 : waited(report, flow, SIDE_NONE);
+}
+
+/* Several outputs have one rate limit, which is told once. */
+static bool
+tells_limit(const struct report *report, const struct flow *flow)
+{
+	const struct flow *other = report->flows;
+
+	if (limited(flow) == NULL)
+		return false;
+	while (other != flow && (!is_shown(report, other) ||
+	    limited(other) != limited(flow)))
+		other++;
+	return other == flow;
+}
+
 /* What a flow that feeds us did in memory was done to our bytes. */
 static const char *
 whole_transport_name(const struct flow *flow)
@@ -115,10 +146,10 @@ flow_text(const struct report *report, const struct flow *flow)
 	    flow->bytes_in, flow->bytes_out, missed,
 	    seconds(waited(report, flow, SIDE_SOURCE)),
 	    seconds(waited(report, flow, SIDE_SINK)));
-	if (flow->limiter != NULL)
+	if (tells_limit(report, flow))
 		warnx("%s: held back for %.3f s by the rate limit",
 		    trace_safe(flow->source.name),
-		    seconds(waited(report, flow, SIDE_NONE)));
+		    seconds(held_back_ns(report, flow)));
 }
 
 /*
@@ -388,7 +419,7 @@ json_flow(struct table *json, const struct report *report,
 	table_seconds(json, "wait_sink_seconds",
 	    waited(report, flow, SIDE_SINK));
 	table_seconds(json, "held_back_seconds",
-	    waited(report, flow, SIDE_NONE));
+	    held_back_ns(report, flow));
 }
 
 /* A command, and the joint behind it; or a flow that is none. */

@@ -143,16 +143,20 @@ is_hidden(const struct pipe_look *look, const struct pipe_info *pipe,
 	return pipe->readers == 0;
 }
 
-/* How often they have been given a processor, all together. */
+/*
+ * How often they have been given a processor, all together.  Who waits for
+ * more itself may do so with a time-out, again and again.
+ */
 static uint64_t
-count_turns(const struct pipe_look *look, pid_t pid)
+count_turns(const struct pipe_look *look, const struct pipe_info *pipe,
+    pid_t pid)
 {
 	struct process_info *process;
 	uint64_t turns = 0;
 
 	for (size_t i = 0; i < look->nprocesses; i++) {
 		process = look->processes[i];
-		if (!is_family(look, process, pid))
+		if (!is_family(look, process, pid) || waits_at(pipe, process))
 			continue;
 		wakeup_find(look->proc, process, false);
 		turns += process->turns + 1;
@@ -180,7 +184,7 @@ look_once(const struct endpoint *input, pid_t pid, uint64_t *turns)
 		    REST_YES;
 	else if (!is_hidden(&look, pipe, pid))
 		result = REST_NOT;
-	*turns = count_turns(&look, pid);
+	*turns = result == REST_YES ? count_turns(&look, pipe, pid) : 0;
 	pipeinfo_end(&look);
 	return result;
 }
@@ -199,12 +203,14 @@ look_at_all(const struct endpoint *input, pid_t pid)
 	if (rest != REST_YES)
 		return rest;
 	rest = look_once(input, pid, &after);
-	return rest == REST_YES && before != after ? REST_WORKS : rest;
+	return rest == REST_YES && before != after ? REST_MOVED : rest;
 }
 
 enum rest
 rest_look(const struct endpoint *input, const struct child *child, int *unread)
 {
+	enum rest rest;
+
 	*unread = 0;
 	/* Nobody reads it any more. */
 	if ((endpoint_ready(input, 0, 0) & POLLERR) != 0)
@@ -213,8 +219,12 @@ rest_look(const struct endpoint *input, const struct child *child, int *unread)
 		return REST_UNKNOWN;
 	if (*unread > 0)
 		return REST_NOT;
-	return just_reads(input, child->pid) ? REST_YES :
-	    look_at_all(input, child->pid);
+	if (just_reads(input, child->pid))
+		return REST_YES;
+	rest = look_at_all(input, child->pid);
+	if (ioctl(input->fd, FIONREAD, unread) == 0 && *unread > 0)
+		return REST_NOT;
+	return rest;
 }
 
 void

@@ -14,6 +14,7 @@
 enum rest {
 	REST_NOT,
 	REST_WORKS,		/* it waits for more, but a part of it works */
+	REST_MOVED,		/* the same, between two looks */
 	REST_YES,
 	REST_UNKNOWN		/* its input is empty; more is not visible */
 };

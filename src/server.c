@@ -47,6 +47,7 @@
  */
 #define REST_LOOK_NS	NS_PER_MS
 #define LOOK_SHARE	10		/* and one part of our time in these */
+#define MOVED_LOOKS	10		/* a part of it that only ticks */
 #define REST_SILENCE_NS	(100 * NS_PER_MS)
 
 struct server {
@@ -641,7 +642,8 @@ static void
 give_up(struct server *server, enum rest rest, int unread)
 {
 	rest_take_away(&server->command_to);
-	if (rest == REST_WORKS || (uint64_t)unread >= server->told)
+	if (rest == REST_WORKS || rest == REST_MOVED ||
+	    (uint64_t)unread >= server->told)
 		server->told = 0;
 }
 
@@ -665,7 +667,7 @@ settle(struct server *server, bool timed_out)
 	struct run *run = &server->channel->run;
 	int64_t began = deadline_now(), taken_at = began, now, pause;
 	bool explained = timed_out;
-	int unread, before = -1;
+	int unread, before = -1, looks = 0, moved = 0;
 	enum rest rest;
 
 	server->heard_at = began;
@@ -679,20 +681,25 @@ settle(struct server *server, bool timed_out)
 			    trace_name(server->channel->sides[LEFT].name));
 		taken_at = unread == before ? taken_at : now;
 		before = unread;
-		if (timed_out || now >= deadline_after(taken_at,
-		    run->limits.idle_timeout)) {
+		moved = rest == REST_NOT ? 0 : moved + (rest == REST_MOVED);
+		if (moved > MOVED_LOOKS)
+			break;
+		if (server->told > 0 && (timed_out || now >=
+		    deadline_after(taken_at, run->limits.idle_timeout))) {
 			if (!explained)
 				explain_settling(server);
 			timed_out = explained = true;
 			give_up(server, rest, unread);
 		}
 		/* The longer it takes, the more seldom. */
-		pause = MAX(now - MAX(taken_at, server->heard_at),
-		    LOOK_SHARE * (now - began));
-		pause = MIN(MAX(pause, REST_LOOK_NS), LIMIT_LOOK_NS);
-		if (server->told > 0 && wait_until(server, now + pause) == -1)
+		looks = MIN(looks + 1, LOOK_SHARE);
+		pause = MAX(looks * (now - began), moved > 0 ? 0 :
+		    now - MAX(taken_at, server->heard_at));
+		if (server->told > 0 && wait_until(server, now +
+		    MIN(MAX(pause, REST_LOOK_NS), LIMIT_LOOK_NS)) == -1)
 			return run_explain(run, &run->outcome);
 	}
+	server->told = 0;
 	return STATUS_OK;
 }
 

@@ -375,6 +375,31 @@ offers() {
 	stop
 }
 
+@test "--persist: COMMAND may look for more as often as it likes" {
+	local n
+
+	need perl
+	serve --persist -- perl -e 'for (;;) {
+		my $in = "\1";
+		next if select($in, undef, undef, 0.001) < 1;
+		sysread(STDIN, my $text, 4096) or exit 0;
+		syswrite(STDOUT, $text); }'
+	for n in 1 2 3; do
+		run -0 ask "$n" -l 1
+		is "$n"
+	done
+	stop
+	# Or something that it has started.
+	serve --persist -- sh -c 'perl -e "select(undef, undef, undef, 0.001)
+		while getppid() != 1" > /dev/null < /dev/null & cat'
+	pids=("$SERVER")
+	for n in 1 2 3; do
+		run -0 ask "$n" -l 1
+		is "$n"
+	done
+	stop
+}
+
 @test "--persist: who goes while COMMAND's input is full holds nobody up" {
 	local n
 

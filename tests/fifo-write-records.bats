@@ -402,7 +402,8 @@ unread() {
 	mkfifo input
 	IN=input writer --drop
 	exec {fd}<> input
-	echo nobody >&"$fd"
+	background head -n 1 q > out
+	wait_until eval 'echo record >&"$fd"; gone '"$PID"
 	rm q
 	echo nobody >&"$fd"
 	echo precious > q

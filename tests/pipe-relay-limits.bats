@@ -59,6 +59,27 @@ load lib/common
 	between 900 3500 "$elapsed"
 }
 
+@test "--stats says how long -L held back, whatever is behind it" {
+	local held
+
+	head -c 300000 /dev/zero > data
+	held='"held_back_seconds": 0\.[1-9]'
+	run -0 --separate-stderr ipctool pipe-relay -i data -L 1M -o out1 \
+	    -o out2 --stats=json
+	[[ $(grep -cE "$held" <<< "$stderr") == 2 ]]
+	run -0 --separate-stderr ipctool pipe-relay -i data -L 1M -o out1 \
+	    -o out2 --stats
+	[[ $(grep -c "held back for 0\.[1-9]" <<< "$stderr") == 1 ]]
+	mkfifo tap
+	run -0 --separate-stderr ipctool pipe-relay -i data -L 1M -m 64K \
+	    -o out --tap=tap --stats=json
+	stderr_matches "$held"
+	# Not that a tap has no reader.
+	run -0 --separate-stderr bash -c '{ echo a; sleep 0.2; echo b; } |
+	    "$IPCTOOL" pipe-relay --tap=tap --stats=json'
+	run ! grep -E '"held_back_seconds": 0\.0*[1-9]' <<< "$stderr"
+}
+
 @test "being held back by -L is no idleness for -T" {
 	run -0 bash -c 'printf abc | "$IPCTOOL" pipe-relay -L 5 -T 0.1'
 	is abc
