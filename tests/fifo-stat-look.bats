@@ -517,6 +517,50 @@ stands_still() {
 	on_tmux kill-server
 }
 
+@test "--watch gives the terminal back to a shell without line editing" {
+	need tmux dash clear
+	mkfifo q
+	# dash reads a line as cat(1) does: it takes 0 bytes for the end.
+	on_tmux -f /dev/null new-session -d -x 100 -y 20 "dash; echo left; \
+	    sleep 100"
+	screen() {
+		on_tmux capture-pane -p | grep -q "$1"
+	}
+	typed() {
+		on_tmux send-keys -l "$1"
+		on_tmux send-keys Enter
+	}
+	is_usual() {
+		rm -f tty
+		typed "stty -a > tty.new; mv tty.new tty"
+		wait_until test -e tty
+		run -0 cat tty
+		matches "(^|[[:space:]])icanon"
+		matches "(^|[[:space:]])echo[[:space:]]"
+	}
+	wait_until screen '[$#]'
+	typed "ulimit -c 0"
+	typed "'$IPCTOOL' fifo-stat --watch=100ms '$PWD/q'"
+	wait_until screen "^NAME"
+	on_tmux send-keys C-z
+	wait_until screen Stopped
+	is_usual
+	# It goes on where it was, with its keys.
+	typed "clear; fg"
+	wait_until screen "^NAME"
+	hold rw q
+	wait_until screen "held"
+	on_tmux send-keys q
+	wait_until screen '^[$#]'
+	is_usual
+	typed "clear; '$IPCTOOL' fifo-stat --watch=100ms '$PWD/q'"
+	wait_until screen "held"
+	on_tmux send-keys 'C-\'
+	wait_until screen Quit
+	is_usual
+	on_tmux kill-server
+}
+
 @test "the reader of the output is gone: it ends as others do" {
 	mkfifo q
 	run bash -c '"$IPCTOOL" fifo-stat --watch=10ms q | head -n 1
