@@ -430,6 +430,45 @@ stands_still() {
 	run -1 grep "cannot be told" error
 }
 
+# Nobody is seen to have q open, and it is said that somebody may have.
+is_not_denied() {
+	matches "q: nobody( in this PID name space)? is seen to have it open|q: no process in sight has it open"
+	stderr_matches "[0-9]+ threads? blocked in open of a FIFO that cannot be told"
+}
+
+@test "who opens a FIFO by an io_uring is not denied" {
+	local result=0
+	mkfifo q
+	background "$TOOLS_DIR/waiter" ring-open q 2> error
+	any_opening() {
+		cat "/proc/$PID/task/"*/wchan 2> /dev/null |
+		    grep -q wait_for_partner
+	}
+	gone_or_opening() {
+		gone "$PID" || any_opening
+	}
+	wait_until gone_or_opening
+	if gone "$PID"; then
+		finish "$PID" || result=$?
+		((result == 77))
+		skip "there is no io_uring"
+	fi
+	run -0 --separate-stderr ipctool fifo-stat q
+	is_not_denied
+}
+
+@test "who opens a FIFO by a call that is not shown is not denied" {
+	need strace
+	mkfifo q
+	background cat q
+	wait_until opening "$PID"
+	# As where a process may be traced by its parents only.
+	run -0 --separate-stderr limited strace -o trace -P "$PID/syscall" \
+	    -e inject=openat:error=EPERM "$IPCTOOL" fifo-stat q
+	is_not_denied
+	run -0 grep -c INJECTED trace
+}
+
 @test "--wait-for gives up after -w, and says what did not come" {
 	mkfifo q
 	run -124 --separate-stderr timed ipctool fifo-stat --wait-for=reader \
