@@ -6,6 +6,7 @@
 #include <err.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -44,8 +45,13 @@ struct stat_flow {
 struct screen {
 	bool		 terminal;	/* standard output is one */
 	bool		 keys;		/* standard input, too */
-	struct termios	 before;
 };
+
+/* The terminal that gives us its keys; handlers of signals change it. */
+static struct {
+	struct termios	 before;
+	volatile sig_atomic_t taken;
+} keys;
 
 static int
 compare_flows(const void *a, const void *b)
@@ -201,27 +207,132 @@ measure_flows(struct fifo_stat *fs, const struct pipe_look *look)
 		qsort(flows, n, sizeof(*flows), compare_flows);
 }
 
+/* In the background it would stop us to change the terminal. */
+static bool
+in_foreground(void)
+{
+	return tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
 /* Keys come at once and are not shown; signals stay as they are. */
 static void
-take_keys(struct screen *screen)
+take_keys(void)
 {
 	struct termios raw;
 
-	/* In the background that would stop us. */
-	if (!screen->keys || tcgetpgrp(STDIN_FILENO) != getpgrp())
+	if (!in_foreground() ||
+	    (!keys.taken && tcgetattr(STDIN_FILENO, &keys.before) == -1))
 		return;
-	raw = screen->before;
+	raw = keys.before;
 	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-	raw.c_cc[VMIN] = 0;
+	/* 0 would be the end of file for whoever reads it after us. */
+	raw.c_cc[VMIN] = 1;
 	raw.c_cc[VTIME] = 0;
+	keys.taken = true;
 	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 }
 
 static void
-give_back_keys(const struct screen *screen)
+give_back_keys(void)
 {
-	if (screen->keys && tcgetpgrp(STDIN_FILENO) == getpgrp())
-		tcsetattr(STDIN_FILENO, TCSANOW, &screen->before);
+	if (!keys.taken || !in_foreground())
+		return;
+	tcsetattr(STDIN_FILENO, TCSANOW, &keys.before);
+	keys.taken = false;
+}
+
+/*
+ * Do what a signal does by default, but with the terminal as it was: the
+ * shell reads it next.  Where TSTP stops us, it is in here, until CONT.
+ */
+static void
+handle_key(int signo)
+{
+	struct sigaction usual = { .sa_handler = SIG_DFL }, own;
+	int saved = errno;
+	sigset_t only;
+
+	give_back_keys();
+	sigaction(signo, &usual, &own);
+	raise(signo);
+	sigemptyset(&only);
+	sigaddset(&only, signo);
+	sigprocmask(SIG_UNBLOCK, &only, NULL);
+	sigaction(signo, &own, NULL);
+	take_keys();
+	errno = saved;
+}
+
+static void
+handle_continue(int signo)
+{
+	int saved = errno;
+
+	(void)signo;
+	take_keys();
+	errno = saved;
+}
+
+static void
+fill_key_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTSTP);
+	sigaddset(set, SIGQUIT);
+	sigaddset(set, SIGCONT);
+}
+
+/*
+ * At any time, not only while we wait: a look may take long, and so may what
+ * is printed on a terminal that stands still.
+ */
+static void
+start_keys(void)
+{
+	static const int numbers[] = { SIGTSTP, SIGQUIT };
+	struct sigaction sa = { .sa_flags = SA_RESTART }, old;
+
+	fill_key_signals(&sa.sa_mask);
+	sa.sa_handler = handle_key;
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		/* What was ignored stays ignored. */
+		if (sigaction(numbers[i], &sa, &old) == 0 &&
+		    old.sa_handler == SIG_IGN)
+			sigaction(numbers[i], &old, NULL);
+	sa.sa_handler = handle_continue;
+	sigaction(SIGCONT, &sa, NULL);
+	/* As after a stop, with none of the others in between. */
+	raise(SIGCONT);
+}
+
+static void
+end_keys(void)
+{
+	sigset_t set;
+
+	fill_key_signals(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	give_back_keys();
+}
+
+/*
+ * Returns whether it is a key that ends it.  The terminal forgets keys when
+ * it sends a signal, so that none may be left.
+ */
+static bool
+read_key(int64_t until)
+{
+	ssize_t n;
+	char key;
+
+	if (signals_guard_begin(until) == -1)
+		return false;
+	n = read(STDIN_FILENO, &key, 1);
+	signals_guard_end();
+	/* A terminal that hung up would be ready for ever. */
+	if (n == 0 || (n == -1 && errno != EINTR))
+		keys.taken = false;
+	return n == 1 && (key == 'q' || key == 'Q');
 }
 
 static void
@@ -292,26 +403,22 @@ look_and_draw(struct fifo_stat *fs, const struct screen *screen, bool first)
 
 /* Until the next look.  Returns whether there shall be one. */
 static bool
-pause_until(const struct screen *screen, int64_t until)
+pause_until(int64_t until)
 {
-	struct pollfd poll_fd = {
-		.fd = screen->keys ? STDIN_FILENO : -1, .events = POLLIN,
-	};
+	struct pollfd poll_fd = { .events = POLLIN };
 	struct timespec ts;
-	char key;
 
 	for (;;) {
 		signals_poll();
 		if (signals_fatal() != 0 || ferror(stdout) != 0)
 			return false;
+		poll_fd.fd = keys.taken ? STDIN_FILENO : -1;
 		switch (ppoll(&poll_fd, 1, deadline_left(until,
 		    deadline_now(), &ts), signals_wait_mask())) {
 		case 0:
 			return true;
 		case 1:
-			if (read(STDIN_FILENO, &key, 1) != 1)
-				poll_fd.fd = -1;
-			else if (key == 'q' || key == 'Q')
+			if (read_key(until))
 				return false;
 			break;
 		default:	/* a signal, of which some end it */
@@ -345,12 +452,12 @@ stat_watch(struct fifo_stat *fs)
 	int status;
 
 	signals_start();
-	screen.keys = screen.terminal &&
-	    tcgetattr(STDIN_FILENO, &screen.before) == 0;
+	screen.keys = screen.terminal && isatty(STDIN_FILENO);
+	if (screen.keys)
+		start_keys();
 	if (screen.terminal)
 		fputs(CLEAR, stdout);
 	for (;;) {
-		take_keys(&screen);
 		status = look_and_draw(fs, &screen, first);
 		if (is_over(fs)) {
 			/* That it ended is no failure, but never to be. */
@@ -361,10 +468,11 @@ stat_watch(struct fifo_stat *fs)
 		next += fs->opt.watch_ns;
 		if (next < deadline_now())
 			next = deadline_now();
-		if (!pause_until(&screen, next))
+		if (!pause_until(next))
 			break;
 	}
-	give_back_keys(&screen);
+	if (screen.keys)
+		end_keys();
 	if (signals_fatal() != 0) {
 		signals_condemn(signals_fatal());
 		status = STATUS_SIGNAL + signals_fatal();

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,7 +35,7 @@ struct visit {
 	struct process_info	*process;
 	struct procfs_call	*calls;		/* of its threads */
 	struct pipe_end		**spare;	/* read as descriptors come */
-	size_t			 opening;	/* threads that open files */
+	size_t			 opening;	/* threads that may open files */
 	bool			 listed;	/* it has any descriptor */
 	bool			 denied;	/* we may not look at them */
 };
@@ -252,6 +253,25 @@ pipeinfo_want_fd(struct pipe_look *look, pid_t pid, int fd)
 
 /* The pass: threads first, so that what opens meanwhile is seen twice. */
 
+/*
+ * A thread that may open files though its call does not say so: it is not
+ * shown, as by the Yama module, or is that which started it for an io_uring.
+ */
+static bool
+may_open_unsaid(const struct procfs_call *call)
+{
+	switch (call->number) {
+	case PROCFS_HIDDEN:
+#ifdef SYS_io_uring_setup
+	case SYS_io_uring_setup:
+	case SYS_io_uring_enter:
+#endif
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int
 visit_thread(void *arg, int tid, int dir)
 {
@@ -277,7 +297,7 @@ visit_thread(void *arg, int tid, int dir)
 	threads->tid = tid;
 	threads->fd = -1;
 	threads->call = call;
-	if (doing_may_open(&call))
+	if (doing_may_open(&call) || may_open_unsaid(&call))
 		visit->opening++;
 	return 0;
 }
@@ -474,15 +494,31 @@ visit_opener(struct visit *visit, struct thread_info *thread)
 	return add_opener(look, process, thread, pipe, wanted.flags);
 }
 
+/* One of which there is no telling what it opens. */
+static void
+count_lost(struct visit *visit, const struct thread_info *thread)
+{
+	char wchan[PROCFS_WCHAN];
+
+	if (procfs_get_wchan(visit->look->proc, visit->process->pid,
+	    thread->tid, wchan) == 0 && strcmp(wchan, "wait_for_partner") == 0)
+		visit->look->lost_openers++;
+}
+
 static int
 visit_openers(struct visit *visit)
 {
 	struct process_info *process = visit->process;
+	struct thread_info *thread;
 
-	for (size_t i = 0; visit->opening > 0 && i < process->nthreads; i++)
-		if (doing_may_open(&process->threads[i].call) &&
-		    visit_opener(visit, &process->threads[i]) == -1)
-			return -1;
+	for (size_t i = 0; visit->opening > 0 && i < process->nthreads; i++) {
+		thread = &process->threads[i];
+		if (doing_may_open(&thread->call)) {
+			if (visit_opener(visit, thread) == -1)
+				return -1;
+		} else if (!visit->denied && may_open_unsaid(&thread->call))
+			count_lost(visit, thread);
+	}
 	return 0;
 }
 

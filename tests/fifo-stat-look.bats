@@ -430,6 +430,45 @@ stands_still() {
 	run -1 grep "cannot be told" error
 }
 
+# Nobody is seen to have q open, and it is said that somebody may have.
+is_not_denied() {
+	matches "q: nobody( in this PID name space)? is seen to have it open|q: no process in sight has it open"
+	stderr_matches "[0-9]+ threads? blocked in open of a FIFO that cannot be told"
+}
+
+@test "who opens a FIFO by an io_uring is not denied" {
+	local result=0
+	mkfifo q
+	background "$TOOLS_DIR/waiter" ring-open q 2> error
+	any_opening() {
+		cat "/proc/$PID/task/"*/wchan 2> /dev/null |
+		    grep -q wait_for_partner
+	}
+	gone_or_opening() {
+		gone "$PID" || any_opening
+	}
+	wait_until gone_or_opening
+	if gone "$PID"; then
+		finish "$PID" || result=$?
+		((result == 77))
+		skip "there is no io_uring"
+	fi
+	run -0 --separate-stderr ipctool fifo-stat q
+	is_not_denied
+}
+
+@test "who opens a FIFO by a call that is not shown is not denied" {
+	need strace
+	mkfifo q
+	background cat q
+	wait_until opening "$PID"
+	# As where a process may be traced by its parents only.
+	run -0 --separate-stderr limited strace -o trace -P "$PID/syscall" \
+	    -e inject=openat:error=EPERM "$IPCTOOL" fifo-stat q
+	is_not_denied
+	run -0 grep -c INJECTED trace
+}
+
 @test "--wait-for gives up after -w, and says what did not come" {
 	mkfifo q
 	run -124 --separate-stderr timed ipctool fifo-stat --wait-for=reader \
@@ -514,6 +553,50 @@ stands_still() {
 	[[ $(on_tmux capture-pane -p | grep -c "^NAME") == 1 ]]
 	on_tmux send-keys q
 	wait_until screen "ended 0"
+	on_tmux kill-server
+}
+
+@test "--watch gives the terminal back to a shell without line editing" {
+	need tmux dash clear
+	mkfifo q
+	# dash reads a line as cat(1) does: it takes 0 bytes for the end.
+	on_tmux -f /dev/null new-session -d -x 100 -y 20 "dash; echo left; \
+	    sleep 100"
+	screen() {
+		on_tmux capture-pane -p | grep -q "$1"
+	}
+	typed() {
+		on_tmux send-keys -l "$1"
+		on_tmux send-keys Enter
+	}
+	is_usual() {
+		rm -f tty
+		typed "stty -a > tty.new; mv tty.new tty"
+		wait_until test -e tty
+		run -0 cat tty
+		matches "(^|[[:space:]])icanon"
+		matches "(^|[[:space:]])echo[[:space:]]"
+	}
+	wait_until screen '[$#]'
+	typed "ulimit -c 0"
+	typed "'$IPCTOOL' fifo-stat --watch=100ms '$PWD/q'"
+	wait_until screen "^NAME"
+	on_tmux send-keys C-z
+	wait_until screen Stopped
+	is_usual
+	# It goes on where it was, with its keys.
+	typed "clear; fg"
+	wait_until screen "^NAME"
+	hold rw q
+	wait_until screen "held"
+	on_tmux send-keys q
+	wait_until screen '^[$#]'
+	is_usual
+	typed "clear; '$IPCTOOL' fifo-stat --watch=100ms '$PWD/q'"
+	wait_until screen "held"
+	on_tmux send-keys 'C-\'
+	wait_until screen Quit
+	is_usual
 	on_tmux kill-server
 }
 

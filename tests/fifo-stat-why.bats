@@ -293,7 +293,9 @@ self_pipe() {
 	local timeout=$PID
 	wait_until state_is reading q
 	no_deadlock "timeout \($timeout\) " q
+	# Killed before it has passed that on, it would leave its child behind.
 	kill "$timeout"
+	ends_with 143 "$timeout"
 }
 
 @test "a program with a timer is not stuck" {

@@ -21,6 +21,8 @@
  *	edge      in epoll_wait(2), edge-triggered, for more room than there is
  *	timer     read, with a timer of timer_create(2)
  *	ring      read, with an io_uring; status 77 where there is none
+ *	ring-open
+ *	          an io_uring opens it for reading; status 77 as above
  *	vfork     a child of vfork(2) waits before it runs anything
  *	spawn     posix_spawn(3), in which PATH is opened for reading
  *	path      have it open with O_PATH
@@ -31,6 +33,7 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -44,6 +47,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -194,15 +198,60 @@ read_with_timer(void)
 	read_it(NULL);
 }
 
+static int
+make_ring(struct io_uring_params *params)
+{
+	int fd;
+
+	memset(params, 0, sizeof(*params));
+	fd = (int)syscall(SYS_io_uring_setup, 1, params);
+	if (fd == -1)
+		err(77, "io_uring_setup");
+	return fd;
+}
+
 static void
 read_with_ring(void)
 {
 	struct io_uring_params params;
 
-	memset(&params, 0, sizeof(params));
-	if (syscall(SYS_io_uring_setup, 1, &params) == -1)
-		err(77, "io_uring_setup");
+	make_ring(&params);
 	read_it(NULL);
+}
+
+static void *
+map_ring(int fd, size_t size, off_t part)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+	    fd, part);
+
+	if (memory == MAP_FAILED)
+		err(1, "io_uring");
+	return memory;
+}
+
+/* A thread of the kernel, which is one of this process, is blocked in it. */
+static void
+open_with_ring(void)
+{
+	struct io_uring_params params;
+	struct io_uring_sqe *entry;
+	int fd = make_ring(&params);
+	char *ring;
+
+	ring = map_ring(fd, params.sq_off.array + sizeof(unsigned int),
+	    IORING_OFF_SQ_RING);
+	entry = map_ring(fd, sizeof(*entry), IORING_OFF_SQES);
+	entry->opcode = IORING_OP_OPENAT;
+	entry->flags = IOSQE_ASYNC;
+	entry->fd = AT_FDCWD;
+	entry->addr = (uintptr_t)path;
+	entry->open_flags = O_RDONLY | O_CLOEXEC;
+	*(unsigned int *)(void *)(ring + params.sq_off.array) = 0;
+	__atomic_store_n((unsigned int *)(void *)(ring + params.sq_off.tail),
+	    1, __ATOMIC_RELEASE);
+	if (syscall(SYS_io_uring_enter, fd, 1, 0, 0, NULL, 0) != 1)
+		err(1, "io_uring_enter");
 }
 
 static void
@@ -289,6 +338,8 @@ main(int argc, char **argv)
 		open_path(O_PATH);
 	else if (strcmp(argv[1], "ring") == 0)
 		read_with_ring();
+	else if (strcmp(argv[1], "ring-open") == 0)
+		open_with_ring();
 	else if (strcmp(argv[1], "timer") == 0)
 		read_with_timer();
 	else if (strcmp(argv[1], "vfork") == 0)
