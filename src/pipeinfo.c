@@ -35,7 +35,7 @@ struct visit {
 	struct process_info	*process;
 	struct procfs_call	*calls;		/* of its threads */
 	struct pipe_end		**spare;	/* read as descriptors come */
-	size_t			 opening;	/* threads that may open files */
+	size_t			 opening;	/* threads that may open */
 	bool			 listed;	/* it has any descriptor */
 	bool			 denied;	/* we may not look at them */
 };

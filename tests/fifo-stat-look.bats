@@ -538,15 +538,17 @@ is_not_denied() {
 	wait_until grep -qE '^[0-9]{6,}$' out
 }
 
+# screen REGEX: on the terminal of tmux
+screen() {
+	on_tmux capture-pane -p | grep -q "$1"
+}
+
 @test "--watch on a terminal redraws in place, and q ends it" {
 	need tmux
 	mkfifo q
 	on_tmux -f /dev/null new-session -d -x 100 -y 20 \
 	    "'$IPCTOOL' fifo-stat --watch=100ms '$PWD/q'; echo ended \$?; \
 	    sleep 100"
-	screen() {
-		on_tmux capture-pane -p | grep -q "$1"
-	}
 	wait_until screen "^NAME"
 	hold rw q
 	wait_until screen "held"
@@ -562,9 +564,6 @@ is_not_denied() {
 	# dash reads a line as cat(1) does: it takes 0 bytes for the end.
 	on_tmux -f /dev/null new-session -d -x 100 -y 20 "dash; echo left; \
 	    sleep 100"
-	screen() {
-		on_tmux capture-pane -p | grep -q "$1"
-	}
 	typed() {
 		on_tmux send-keys -l "$1"
 		on_tmux send-keys Enter
@@ -594,7 +593,7 @@ is_not_denied() {
 	is_usual
 	typed "clear; '$IPCTOOL' fifo-stat --watch=100ms '$PWD/q'"
 	wait_until screen "held"
-	on_tmux send-keys 'C-\'
+	on_tmux send-keys "C-\\"
 	wait_until screen Quit
 	is_usual
 	on_tmux kill-server

@@ -716,7 +716,8 @@ fd_of() {
 		    sleep 1000' "$how"
 		perl=$PID
 		few_lines() {
-			run --separate-stderr ipctool fifo-stat --why -rn $how
+			run --separate-stderr ipctool fifo-stat --why -rn \
+			    "$how"
 			(($(grep -c " polling " <<< "$output") >= 100)) &&
 			    ((${#lines[@]} <= 510))
 		}
