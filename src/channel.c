@@ -157,10 +157,10 @@ join_by_relay(struct channel *channel)
 		endpoint_init_none(&flow->source, name_of(side, true));
 		endpoint_init_none(&flow->sink,
 		    name_of(&channel->sides[SIDES - 1 - i], false));
-		if (side->kind != CHANNEL_COMMAND)
+		if (side->kind == CHANNEL_ENDS)
 			continue;
-		endpoint_init_none(&side->from, side->name);
-		endpoint_init_none(&side->to, side->name);
+		endpoint_init_none(&side->from, name_of(side, true));
+		endpoint_init_none(&side->to, name_of(side, false));
 	}
 	for (side = channel->sides; side < channel->sides + SIDES; side++)
 		if (side->kind == CHANNEL_COMMAND && make_pipes(side) == -1)

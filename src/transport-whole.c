@@ -204,10 +204,11 @@ pull(struct flow *flow, size_t max, struct move *move)
 
 	/*
 	 * Now, not in a step of its own: until then the tap misses what
-	 * comes.  What does not go is tried again, and told, by push().
+	 * comes.  Where there is no room, push() tries again.
 	 */
-	if (result == MOVE_SOME && move->in > 0)
-		give(flow, move);
+	if (result == MOVE_SOME && move->in > 0 &&
+	    give(flow, move) == MOVE_FAILED)
+		result = MOVE_FAILED;
 	flow->work_ns += cpu_time() - begin;
 	return result;
 }

@@ -444,6 +444,8 @@ static const struct rule {
 	{ "inotify_init1", NULL, ANYTHING, NULL, 0, 0, SURVIVES },
 	{ "inotify_add_watch", NULL, ANYTHING, NULL, 0, 0, SURVIVES },
 	{ "pipe2", NULL, ANYTHING, NULL, BRANCHES, 0, EITHER },
+	/* To see whether there is a writer: else it is looked at again. */
+	{ "pipe2", NULL, ANYTHING, NULL, SERVES, 0, EITHER },
 	{ "pipe2", NULL, ANYTHING, NULL, 0, CHILDREN, SURVIVES },
 	{ "pipe2", NULL, ANYTHING, NULL, CHILDREN, 0, FAILS },
 	/* Capacity is speed. */
