@@ -462,8 +462,8 @@ drop_our_ends(const struct channel *channel)
 }
 
 /* A child that somebody else reaped: its status is not to be had. */
-static void
-report_lost(const struct channel *channel)
+void
+channel_report_lost(const struct channel *channel)
 {
 	for (size_t i = 0; i < channel->nchildren; i++)
 		if (channel->children[i].lost)
@@ -578,7 +578,7 @@ channel_run(struct channel *channel, bool relayed)
 		return status;
 	status = talk(channel, relayed);
 	close_sides(channel);
-	report_lost(channel);
+	channel_report_lost(channel);
 	/* What was noted failed before we closed or ended anything. */
 	return status_join(channel->failure, status);
 }

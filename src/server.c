@@ -963,6 +963,7 @@ end_command(struct server *server, int status)
 	endpoint_finish(&server->command_from);
 	close_fd(&server->in_held);
 	ended = channel->children[0].pid == 0;
+	channel_report_lost(channel);
 	if (ended && channel->children[0].ended_ns != 0)
 		status = status_join(channel->children[0].status, status);
 	else
