@@ -1178,7 +1178,7 @@ status_is_plausible(const struct run *run, const struct point *p)
 
 	if (status == 1 || status == 0)
 		return true;
-	if ((status == 4 && s->sink == END_FIFO) ||
+	if ((status == 4 && (s->sink == END_FIFO || s->other != NULL)) ||
 	    (status == 141 && (s->sink != END_FIFO ||
 	    (s->flags & (CHILDREN | BRANCHES)) != 0)))
 		return strcmp(p->error, "EPIPE") == 0 ||
