@@ -43,7 +43,9 @@
 #
 #   needing
 #	need COMMAND...		skip the test where one of them is missing
-#	need_root		skip the test for an ordinary user
+#	need_root		skip the test unless we are root, and other
+#				users exist
+#	is_root			whether that is so
 #
 # `run` is bats': `run -3 ipctool ...` wants status 3, `run
 # --separate-stderr` fills $stderr.  It drops NUL bytes: compare files where
@@ -107,6 +109,9 @@ common_teardown() {
 	if ((${#pids[@]} > 0)); then
 		die_pid "${pids[@]}"
 	fi
+	# bats removes the directory at the end, and fails if it cannot.
+	((EUID == 0)) || find "$BATS_TEST_TMPDIR" -type d ! -perm -700 \
+	    -exec chmod u+rwx '{}' ';'
 }
 
 setup() {
@@ -123,12 +128,13 @@ limited() {
 	timeout --signal=KILL "$LIMIT" "$@"
 }
 
-# The signals are reset because whoever runs the tests may ignore them (a
-# service ignores PIPE, a background job INT and QUIT).  Inside timeout(1), as
-# that one installs handlers of its own.  A test of what is inherited says
-# itself what it wants: limited env --ignore-signal=PIPE "$IPCTOOL" ...
+# The signals are reset because they may be ignored where the tests run (PIPE
+# in a service, HUP under nohup(1), INT and QUIT in a background job).  Inside
+# timeout(1), as that one installs handlers of its own.  A test of what is
+# inherited says itself what it wants: limited env --ignore-signal=PIPE
+# "$IPCTOOL" ...
 ipctool() {
-	limited env --default-signal=PIPE,INT,QUIT "$IPCTOOL" "$@"
+	limited env --default-signal "$IPCTOOL" "$@"
 }
 
 # Without the 3>&- bats would wait for the job at the end of the file.  `<&0`
@@ -140,7 +146,7 @@ background() {
 	if [[ $(type -t -- "$1") == function ]]; then
 		"$@" <&0 3>&- &
 	else
-		env --default-signal=PIPE,INT,QUIT "$@" <&0 3>&- &
+		env --default-signal "$@" <&0 3>&- &
 	fi
 	PID=$!
 	pids+=("$PID")
@@ -364,9 +370,22 @@ need() {
 	done
 }
 
+# The root of `unshare -r` is the only user there: it can give nothing away.
+is_root() {
+	local first count _
+
+	((EUID == 0)) || return 1
+	while read -r first _ count; do
+		if ((first <= 65534 && 65534 < first + count)); then
+			return 0
+		fi
+	done < /proc/self/uid_map
+	return 1
+}
+
 need_root() {
-	if ((EUID != 0)); then
-		skip "needs root"
+	if ! is_root; then
+		skip "needs root, and other users"
 	fi
 }
 

@@ -67,6 +67,7 @@ static uint64_t seed;
 static unsigned long kept;		/* how many may be: see above */
 static bool fifos;			/* --fifos */
 static bool makes_nothing;		/* --makes-nothing */
+static bool is_root;			/* of whom others exist, too */
 static int findings;
 
 static void
@@ -94,7 +95,7 @@ make_thing(const char *kind, const char *path, int watch_fd)
 			err(1, "%s", path);
 	} else if (mkfifo(path, 0622) == -1)
 		err(1, "%s", path);
-	if (geteuid() == 0 && strcmp(kind, "mine") != 0 &&
+	if (is_root && strcmp(kind, "mine") != 0 &&
 	    lchown(path, VICTIM_ID, VICTIM_ID) == -1)
 		err(1, "%s", path);
 	thing->kind = kind;
@@ -198,6 +199,24 @@ swap_once(const char *name, bool privately)
 		usleep((useconds_t)(dice >> 16) % 50);
 }
 
+/* In `unshare -r` we are root, but no file can belong to another user. */
+static bool
+may_give_away(void)
+{
+	bool may;
+	int fd;
+
+	if (geteuid() != 0)
+		return false;
+	fd = open(".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd == -1)
+		err(1, "O_TMPFILE");
+	may = fchown(fd, VICTIM_ID, VICTIM_ID) == 0 &&
+	    fchown(fd, SWAPPER_ID, SWAPPER_ID) == 0;
+	close(fd);
+	return may;
+}
+
 static pid_t
 start_swapper(const char *name, bool privately)
 {
@@ -207,7 +226,7 @@ start_swapper(const char *name, bool privately)
 		err(1, "fork");
 	if (pid != 0)
 		return pid;
-	if (geteuid() == 0 && (setgid(SWAPPER_ID) == -1 ||
+	if (is_root && (setgid(SWAPPER_ID) == -1 ||
 	    setuid(SWAPPER_ID) == -1))
 		err(1, "setuid");
 	seed = tool_random_start((uint64_t)getpid());
@@ -333,7 +352,7 @@ set_up(bool expendable, int watch_fd)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		/* Every FIFO of an ordinary user is its own. */
 		if (expendable && (strcmp(kinds[i], "mine") == 0 ||
-		    (strcmp(kinds[i], "fifo") == 0 && geteuid() != 0)))
+		    (strcmp(kinds[i], "fifo") == 0 && !is_root)))
 			continue;
 		slot_name(path, i);
 		make_thing(kinds[i], path, watch_fd);
@@ -342,7 +361,7 @@ set_up(bool expendable, int watch_fd)
 	    inotify_add_watch(watch_fd, "pool/target",
 	    IN_OPEN | IN_ACCESS | IN_MODIFY) == -1)
 		err(1, "inotify_add_watch");
-	if (geteuid() == 0 && (chown(".", SWAPPER_ID, SWAPPER_ID) == -1 ||
+	if (is_root && (chown(".", SWAPPER_ID, SWAPPER_ID) == -1 ||
 	    chown("pool", SWAPPER_ID, SWAPPER_ID) == -1 ||
 	    chown(DECOY, SWAPPER_ID, SWAPPER_ID) == -1))
 		err(1, "chown");
@@ -381,11 +400,12 @@ main(int argc, char **argv)
 	int key, watch_fd;
 	pid_t swapper;
 
+	is_root = may_give_away();
 	while ((key = getopt_long(argc, argv, "+", longs, NULL)) != -1) {
 		if (key == 'r')
 			runs = tool_size(optarg);
 		else if (key == 'p')
-			privately = geteuid() == 0;
+			privately = is_root;
 		else if (key == 'e')
 			expendable = true;
 		else if (key == 'f')
