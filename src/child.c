@@ -101,8 +101,10 @@ become(const struct child *child, pid_t parent, int report)
 	 * request is too late if the parent is already gone.
 	 */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
+	if (getppid() != parent) {
+		coverage_write();
 		_exit(STATUS_FAILED);
+	}
 	if (place_ends(child, &report) == -1)
 		goto fail;
 	signals_give_back();
@@ -110,6 +112,7 @@ become(const struct child *child, pid_t parent, int report)
 fail:
 	errnum = errno;
 	(void)!write(report, &errnum, sizeof(errnum));
+	coverage_write();
 	_exit(STATUS_NOT_FOUND);
 }
 

@@ -254,6 +254,7 @@ handle_key(int signo)
 
 	give_back_keys();
 	sigaction(signo, &usual, &own);
+	coverage_write();
 	raise(signo);
 	sigemptyset(&only);
 	sigaddset(&only, signo);

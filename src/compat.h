@@ -19,6 +19,18 @@
  */
 #define SIGNAL_TICK SIGRTMIN
 
+/*
+ * exit(3) writes what gcov(1) has counted: to be called before every other
+ * end.  Counting begins anew, for a process that goes on after all.
+ */
+#if IPCTOOL_COVERAGE
+void	 __gcov_dump(void);
+void	 __gcov_reset(void);
+#define coverage_write() (__gcov_dump(), __gcov_reset())
+#else
+#define coverage_write() ((void)0)
+#endif
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #endif

@@ -325,6 +325,7 @@ signals_die(void)
 	sigemptyset(&only);
 	sigaddset(&only, condemned);
 	sigprocmask(SIG_UNBLOCK, &only, NULL);
+	coverage_write();
 	raise(condemned);
 	_exit(128 + condemned);
 }
