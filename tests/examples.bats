@@ -24,7 +24,7 @@ run_example() {
 	(
 		cd "$1.dir" || exit
 		PATH=$BATS_TEST_TMPDIR/bin:$PATH
-		limited env --default-signal \
+		limited env --default-signal=PIPE,HUP,INT,QUIT,TERM \
 		    bash "$1.sh" < /dev/null > "$1.got" 2>&1 3>&- ||
 		    if (($? == 137)); then
 			echo "did not end within $LIMIT s" >> "$1.got"

@@ -141,7 +141,7 @@ user_dir() {
 	    < in > out 2> fds 3>&-
 	[[ $(< out) == in ]]
 	run ! grep -E -- '-> .*/(q|fifo)$' fds
-	limited env --default-signal \
+	limited env --default-signal=PIPE,HUP,INT,QUIT,TERM \
 	    "$TOOLS_DIR/fdlist" > plain 3>&-
 	ipctool fifo-create --hold -u q :: "$TOOLS_DIR/fdlist" > held 3>&-
 	sed -i '/^deathsig KILL$/d' held

@@ -134,7 +134,7 @@ limited() {
 # inherited says itself what it wants: limited env --ignore-signal=PIPE
 # "$IPCTOOL" ...
 ipctool() {
-	limited env --default-signal "$IPCTOOL" "$@"
+	limited env --default-signal=PIPE,HUP,INT,QUIT,TERM "$IPCTOOL" "$@"
 }
 
 # Without the 3>&- bats would wait for the job at the end of the file.  `<&0`
@@ -146,7 +146,7 @@ background() {
 	if [[ $(type -t -- "$1") == function ]]; then
 		"$@" <&0 3>&- &
 	else
-		env --default-signal "$@" <&0 3>&- &
+		env --default-signal=PIPE,HUP,INT,QUIT,TERM "$@" <&0 3>&- &
 	fi
 	PID=$!
 	pids+=("$PID")
