@@ -2,6 +2,8 @@
 # interrupted or slow, and when it is killed: a few of each.  `make
 # check-faults` does all of them.
 
+# bats file_tags=faults
+
 load lib/common
 
 # few COMMAND...: it says what went wrong, with the command that shows it.

@@ -851,6 +851,7 @@ kill_at() {
 	done < points
 }
 
+# bats test_tags=faults
 @test "killed at every system call, fifo-create leaves nothing" {
 	local signal every=9 killed=0
 

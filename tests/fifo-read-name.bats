@@ -377,6 +377,7 @@ is_empty_but() {
 	[[ ! -e a && ! -e c ]]
 }
 
+# bats test_tags=faults
 @test "killed at every system call, --create leaves nothing" {
 	local signal every=7 call number n=0
 

@@ -123,9 +123,10 @@ teardown() {
 }
 
 # KILL, not TERM: what hangs may well ignore TERM, and 137 cannot be mistaken
-# for a status of ipctool.
+# for a status of ipctool.  What it leaves behind must not hold up bats, which
+# waits until its descriptor 3 is closed.
 limited() {
-	timeout --signal=KILL "$LIMIT" "$@"
+	timeout --signal=KILL "$LIMIT" "$@" 3>&-
 }
 
 # The signals are reset because they may be ignored where the tests run (PIPE
