@@ -151,17 +151,6 @@ parse_whose(struct channel_options *opt, const char *text)
 }
 
 static int
-parse_memory(struct channel_options *opt, const char *text)
-{
-	uint64_t size;
-
-	if (parse_size(text, &size) == -1 || size == 0 || size > SIZE_MAX)
-		return options_bad_argument("size of memory", text);
-	opt->memory = (size_t)size;
-	return STATUS_OK;
-}
-
-static int
 parse_option(struct duplex_options *opt, int key, const char *arg)
 {
 	switch (key) {
@@ -200,7 +189,9 @@ parse_option(struct duplex_options *opt, int key, const char *arg)
 	case 'z':
 		return options_delimiter(arg, &opt->channel.delimiter);
 	case 'm':
-		return parse_memory(&opt->channel, arg);
+		if (parse_memory(arg, &opt->channel.memory) == -1)
+			return options_bad_argument("size of memory", arg);
+		return STATUS_OK;
 	case 'x':
 		opt->dump = true;
 		opt->dump_file = arg;

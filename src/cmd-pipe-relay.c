@@ -252,20 +252,6 @@ parse_bytes(const char *what, const char *arg, uint64_t least, uint64_t *bytes)
 	return options_bad_argument(what, arg);
 }
 
-static int
-parse_memory(struct pipe_relay_options *opt, const char *arg)
-{
-	uint64_t bytes;
-	int status = parse_bytes("size of memory", arg, 1, &bytes);
-
-	if (status == STATUS_OK && bytes > SIZE_MAX / 2) {
-		errno = ERANGE;
-		return options_bad_argument("size of memory", arg);
-	}
-	opt->memory = (size_t)bytes;
-	return status;
-}
-
 /* One option of our own.  Returns STATUS_OK or STATUS_USAGE. */
 static int
 take_option(struct pipe_relay_options *opt, int key, const char *arg)
@@ -301,7 +287,9 @@ take_option(struct pipe_relay_options *opt, int key, const char *arg)
 	case 'L':
 		return parse_bytes("rate", arg, 1, &opt->rate);
 	case 'm':
-		return parse_memory(opt, arg);
+		if (parse_memory(arg, &opt->memory) == -1)
+			return options_bad_argument("size of memory", arg);
+		return STATUS_OK;
 	case 'c':
 		return parse_bytes("number of bytes", arg, 0, &opt->limit);
 	case 'P':

@@ -5,6 +5,9 @@
 
 #include "deadline.h"
 
+/* 68 years: time_t may have 32 bits. */
+#define SEC_MAX		INT32_MAX
+
 int64_t
 deadline_now(void)
 {
@@ -28,6 +31,15 @@ deadline_min(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+void
+deadline_timespec(int64_t ns, struct timespec *ts)
+{
+	const int64_t sec = ns / NS_PER_SEC;
+
+	ts->tv_sec = (time_t)(sec < SEC_MAX ? sec : SEC_MAX);
+	ts->tv_nsec = (long)(ns % NS_PER_SEC);
+}
+
 struct timespec *
 deadline_left(int64_t deadline, int64_t now, struct timespec *ts)
 {
@@ -36,7 +48,6 @@ deadline_left(int64_t deadline, int64_t now, struct timespec *ts)
 	if (deadline == DEADLINE_NEVER)
 		return NULL;
 	left = deadline > now ? deadline - now : 0;
-	ts->tv_sec = (time_t)(left / NS_PER_SEC);
-	ts->tv_nsec = (long)(left % NS_PER_SEC);
+	deadline_timespec(left, ts);
 	return ts;
 }

@@ -22,6 +22,12 @@ int64_t	 deadline_after(int64_t start_ns, int64_t timeout_ns);
 int64_t	 deadline_min(int64_t, int64_t);
 
 /*
+ * Nanoseconds, >= 0, as system calls want them; 68 years at the most, after
+ * which a wait has to begin anew.
+ */
+void	 deadline_timespec(int64_t ns, struct timespec *);
+
+/*
  * The time left until a deadline, as ppoll(2) wants it: NULL for
  * DEADLINE_NEVER, otherwise ts filled in, zero when it has passed.
  */

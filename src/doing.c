@@ -13,123 +13,21 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
+#include "calls.h"
 #include "compat.h"
 #include "doing.h"
 
 #define POLLED_MAX	1024	/* descriptors of one poll(2) that we read */
 #define EPOLL_TEXT	65536	/* of its fdinfo */
 
-enum kind {
-	KIND_OTHER,
-	KIND_OPEN,
-	KIND_READ,		/* at the descriptor in the first argument */
-	KIND_WRITE,		/* the same */
-	KIND_FD,		/* the same, but of no pipe */
-	KIND_MOVE,		/* from one to another */
-	KIND_POLL,
-	KIND_SELECT,
-	KIND_EPOLL,
-	KIND_SLEEP,
-	KIND_WAIT,
-	KIND_VFORK,
-	KIND_FUTEX,
-	KIND_RESTART		/* one of them, after a stop */
-};
-
-/*
- * The calls that wait for long.  Some are not on every machine; those that
- * C libraries make are.
- */
-static const struct call {
-	long		 number;
-	enum kind	 kind;
-	const char	*name;
-} calls[] = {
-#ifdef SYS_open
-	{ SYS_open, KIND_OPEN, "open" },
-	{ SYS_creat, KIND_OPEN, "creat" },
-#endif
-	{ SYS_openat, KIND_OPEN, "openat" },
-#ifdef SYS_openat2
-	{ SYS_openat2, KIND_OPEN, "openat2" },
-#endif
-	{ SYS_read, KIND_READ, "read" },
-	{ SYS_readv, KIND_READ, "readv" },
-	{ SYS_preadv2, KIND_READ, "preadv2" },
-	{ SYS_write, KIND_WRITE, "write" },
-	{ SYS_writev, KIND_WRITE, "writev" },
-	{ SYS_pwritev2, KIND_WRITE, "pwritev2" },
-	{ SYS_vmsplice, KIND_WRITE, "vmsplice" },
-	{ SYS_splice, KIND_MOVE, "splice" },
-	{ SYS_tee, KIND_MOVE, "tee" },
-	{ SYS_sendfile, KIND_MOVE, "sendfile" },
-#ifdef SYS_poll
-	{ SYS_poll, KIND_POLL, "poll" },
-	{ SYS_select, KIND_SELECT, "select" },
-	{ SYS_epoll_wait, KIND_EPOLL, "epoll_wait" },
-	{ SYS_pause, KIND_OTHER, "pause" },
-#endif
-	{ SYS_ppoll, KIND_POLL, "ppoll" },
-	{ SYS_pselect6, KIND_SELECT, "pselect6" },
-	{ SYS_epoll_pwait, KIND_EPOLL, "epoll_pwait" },
-#ifdef SYS_epoll_pwait2
-	{ SYS_epoll_pwait2, KIND_EPOLL, "epoll_pwait2" },
-#endif
-	{ SYS_nanosleep, KIND_SLEEP, "nanosleep" },
-	{ SYS_clock_nanosleep, KIND_SLEEP, "clock_nanosleep" },
-	{ SYS_wait4, KIND_WAIT, "wait4" },
-	{ SYS_waitid, KIND_WAIT, "waitid" },
-#ifdef SYS_vfork
-	{ SYS_vfork, KIND_VFORK, "vfork" },
-#endif
-	{ SYS_clone, KIND_VFORK, "clone" },
-#ifdef SYS_clone3
-	{ SYS_clone3, KIND_VFORK, "clone3" },
-#endif
-	{ SYS_futex, KIND_FUTEX, "futex" },
-	{ SYS_restart_syscall, KIND_RESTART, "restart_syscall" },
-	{ SYS_flock, KIND_FD, "flock" },
-	{ SYS_fcntl, KIND_FD, "fcntl" },
-	{ SYS_ioctl, KIND_FD, "ioctl" },
-	{ SYS_accept, KIND_FD, "accept" },
-	{ SYS_accept4, KIND_FD, "accept4" },
-	{ SYS_connect, KIND_FD, "connect" },
-	{ SYS_recvfrom, KIND_FD, "recvfrom" },
-	{ SYS_recvmsg, KIND_FD, "recvmsg" },
-	{ SYS_sendto, KIND_FD, "sendto" },
-	{ SYS_sendmsg, KIND_FD, "sendmsg" },
-	{ SYS_fsync, KIND_FD, "fsync" },
-	{ SYS_fdatasync, KIND_FD, "fdatasync" },
-	{ SYS_rt_sigsuspend, KIND_OTHER, "sigsuspend" },
-	{ SYS_rt_sigtimedwait, KIND_OTHER, "sigtimedwait" },
-	{ SYS_semtimedop, KIND_OTHER, "semtimedop" },
-	{ SYS_msgrcv, KIND_OTHER, "msgrcv" },
-	{ SYS_msgsnd, KIND_OTHER, "msgsnd" },
-#ifdef SYS_io_uring_enter
-	{ SYS_io_uring_enter, KIND_OTHER, "io_uring_enter" },
-#endif
-};
-
-static const struct call *
-find_call(long number)
-{
-	static const struct call unknown = { .kind = KIND_OTHER };
-
-	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
-		if (calls[i].number == number)
-			return &calls[i];
-	return &unknown;
-}
-
 const char *
 doing_call_name(const struct thread_info *thread)
 {
 	static char number[32];
-	const struct call *call = find_call(thread->call.number);
+	const struct call *call = calls_find(thread->call.number);
 
 	if (thread->call.number < 0)
 		return "no system call";
@@ -143,34 +41,39 @@ doing_call_name(const struct thread_info *thread)
 bool
 doing_may_open(const struct procfs_call *call)
 {
-	return find_call(call->number)->kind == KIND_OPEN;
+	switch (calls_find(call->number)->kind) {
+	case CALL_OPEN:
+	case CALL_CREAT:
+	case CALL_OPENAT:
+	case CALL_OPENAT2:
+		return true;
+	default:
+		return false;
+	}
 }
 
 int
 doing_get_open(pid_t pid, const struct procfs_call *call,
     struct doing_open *wanted)
 {
+	enum call_kind kind = calls_find(call->number)->kind;
 	const uint64_t *args = call->args;
 	struct open_how how;
 
-	wanted->dir = AT_FDCWD;
-#ifdef SYS_open
-	if (call->number == SYS_open || call->number == SYS_creat) {
-		wanted->flags = call->number == SYS_open ? (int)args[1] :
+	if (kind == CALL_OPEN || kind == CALL_CREAT) {
+		wanted->dir = AT_FDCWD;
+		wanted->flags = kind == CALL_OPEN ? (int)args[1] :
 		    O_CREAT | O_WRONLY | O_TRUNC;
 		return procfs_get_string(pid, args[0], wanted->path,
 		    sizeof(wanted->path));
 	}
-#endif
 	wanted->dir = (int)args[0];
 	wanted->flags = (int)args[2];
-#ifdef SYS_openat2
-	if (call->number == SYS_openat2) {
+	if (kind == CALL_OPENAT2) {
 		if (procfs_get_memory(pid, args[2], &how, sizeof(how)) == -1)
 			return -1;
 		wanted->flags = (int)how.flags;
 	}
-#endif
 	return procfs_get_string(pid, args[1], wanted->path,
 	    sizeof(wanted->path));
 }
@@ -193,17 +96,9 @@ waits_at(const struct process_info *process, struct thread_info *thread,
 
 /* splice(2) may wait at either side; the kernel's function says which. */
 static bool
-moves(const struct process_info *process, struct thread_info *thread)
+moves(const struct process_info *process, struct thread_info *thread,
+    int in, int out)
 {
-	const uint64_t *args = thread->call.args;
-	int in = (int)args[0], out = (int)args[1];
-
-	if (thread->call.number == SYS_splice)
-		out = (int)args[2];
-	else if (thread->call.number == SYS_sendfile) {
-		in = (int)args[1];
-		out = (int)args[0];
-	}
 	if (strstr(thread->wchan, "writ") != NULL)
 		return waits_at(process, thread, out, PIPE_WRITE);
 	if (strstr(thread->wchan, "read") != NULL)
@@ -249,14 +144,15 @@ add_polled(const struct process_info *process, struct thread_info *thread,
 }
 
 static void
-polls(const struct process_info *process, struct thread_info *thread)
+polls(const struct process_info *process, struct thread_info *thread,
+    bool timed)
 {
 	static struct pollfd fds[POLLED_MAX];
 	const uint64_t *args = thread->call.args;
 	size_t n = args[1] < POLLED_MAX ? (size_t)args[1] : POLLED_MAX;
 
-	thread->timed = thread->call.number == SYS_ppoll ? args[2] != 0 :
-	    (int)args[2] >= 0;
+	thread->doing = DOING_POLLING;
+	thread->timed = timed;
 	thread->polls_others = n < args[1];
 	if (n > 0 && procfs_get_memory(thread->tid, args[0], fds,
 	    n * sizeof(fds[0])) == -1) {
@@ -274,7 +170,8 @@ static bool
 get_set(const struct thread_info *thread, uint64_t address, size_t n,
     fd_set *set)
 {
-	size_t size = (n + 63) / 64 * 8;	/* the kernel's words */
+	/* The kernel's words are as long as ours. */
+	size_t size = (n + NFDBITS - 1) / NFDBITS * sizeof(fd_mask);
 
 	FD_ZERO(set);
 	return address == 0 ||
@@ -288,6 +185,7 @@ selects(const struct process_info *process, struct thread_info *thread)
 	size_t n = args[0] < FD_SETSIZE ? (size_t)args[0] : FD_SETSIZE;
 	fd_set in, out, other;
 
+	thread->doing = DOING_POLLING;
 	thread->timed = args[4] != 0;
 	thread->polls_others = n < args[0];
 	if (!get_set(thread, args[1], n, &in) ||
@@ -338,18 +236,15 @@ epolls_one(const struct process_info *process, struct thread_info *thread,
 
 static void
 epolls(int proc, const struct process_info *process,
-    struct thread_info *thread)
+    struct thread_info *thread, bool timed)
 {
 	static char text[EPOLL_TEXT];
 	const uint64_t *args = thread->call.args;
 	const char *at = text;
 	char path[64];
 
-	thread->timed = (int)args[3] >= 0;
-#ifdef SYS_epoll_pwait2
-	if (thread->call.number == SYS_epoll_pwait2)
-		thread->timed = args[3] != 0;
-#endif
+	thread->doing = DOING_POLLING;
+	thread->timed = timed;
 	snprintf(path, sizeof(path), "%d/fdinfo/%d", process->task,
 	    (int)args[0]);
 	text[0] = '\0';
@@ -360,19 +255,6 @@ epolls(int proc, const struct process_info *process,
 		thread->polls_others = true;
 	for (; (at = strstr(at, "tfd:")) != NULL; at++)
 		epolls_one(process, thread, at);
-}
-
-/* A child or, of waitid(2), some of them: then any. */
-static void
-waits(struct thread_info *thread)
-{
-	const uint64_t *args = thread->call.args;
-
-	thread->doing = DOING_CHILD;
-	if (thread->call.number == SYS_wait4)
-		thread->child = (int)args[0] > 0 ? (pid_t)args[0] : 0;
-	else if (args[0] == P_PID)
-		thread->child = (pid_t)args[1];
 }
 
 /*
@@ -397,70 +279,88 @@ waits_for_thread(int proc, const struct process_info *process,
  * the arguments of that call.  The kernel's function says which it was; that
  * of what sleeps has no name of its own on every machine.
  */
-static enum kind
+static enum call_kind
 restarted(const struct thread_info *thread)
 {
 	if (strstr(thread->wchan, "poll") != NULL)
-		return KIND_POLL;
+		return CALL_POLL;
 	if (strstr(thread->wchan, "futex") != NULL)
-		return KIND_FUTEX;
+		return CALL_FUTEX;
 	return thread->wchan[0] == '\0' || strcmp(thread->wchan, "0") == 0 ?
-	    KIND_OTHER : KIND_SLEEP;
+	    CALL_OTHER : CALL_SLEEP;
 }
 
 static void
 classify_call(int proc, const struct process_info *process,
     struct thread_info *thread)
 {
-	enum kind kind = find_call(thread->call.number)->kind;
+	enum call_kind kind = calls_find(thread->call.number)->kind;
+	const uint64_t *args = thread->call.args;
 
 	thread->doing = DOING_OTHER;
-	if (kind == KIND_RESTART)
+	if (kind == CALL_RESTART)
 		kind = restarted(thread);
 	switch (kind) {
-	case KIND_READ:
-		waits_at(process, thread, (int)thread->call.args[0],
-		    PIPE_READ);
+	case CALL_READ:
+		waits_at(process, thread, (int)args[0], PIPE_READ);
 		break;
-	case KIND_WRITE:
-		waits_at(process, thread, (int)thread->call.args[0],
-		    PIPE_WRITE);
+	case CALL_WRITE:
+		waits_at(process, thread, (int)args[0], PIPE_WRITE);
 		break;
-	case KIND_MOVE:
-		moves(process, thread);
+	case CALL_TEE:
+		moves(process, thread, (int)args[0], (int)args[1]);
 		break;
-	case KIND_POLL:
-		thread->doing = DOING_POLLING;
-		polls(process, thread);
+	case CALL_SPLICE:
+		moves(process, thread, (int)args[0], (int)args[2]);
 		break;
-	case KIND_SELECT:
-		thread->doing = DOING_POLLING;
+	case CALL_SENDFILE:
+		moves(process, thread, (int)args[1], (int)args[0]);
+		break;
+	case CALL_POLL:
+		polls(process, thread, (int)args[2] >= 0);
+		break;
+	case CALL_PPOLL:
+		polls(process, thread, args[2] != 0);
+		break;
+	case CALL_SELECT:
 		selects(process, thread);
 		break;
-	case KIND_EPOLL:
-		thread->doing = DOING_POLLING;
-		epolls(proc, process, thread);
+	case CALL_EPOLL:
+		epolls(proc, process, thread, (int)args[3] >= 0);
 		break;
-	case KIND_SLEEP:
+	case CALL_EPOLL2:
+		epolls(proc, process, thread, args[3] != 0);
+		break;
+	case CALL_SLEEP:
 		thread->doing = DOING_SLEEPING;
 		thread->timed = true;
 		break;
-	case KIND_WAIT:
-		waits(thread);
+	case CALL_WAIT:
+		thread->doing = DOING_CHILD;
+		thread->child = (int)args[0] > 0 ? (pid_t)args[0] : 0;
 		break;
-	case KIND_VFORK:
+	case CALL_WAITID:
+		/* Of some children: of any. */
+		thread->doing = DOING_CHILD;
+		if (args[0] == P_PID)
+			thread->child = (pid_t)args[1];
+		break;
+	case CALL_VFORK:
 		thread->doing = DOING_CHILD;
 		thread->vforked = true;
 		break;
-	case KIND_FUTEX:
+	case CALL_FUTEX:
 		waits_for_thread(proc, process, thread);
 		break;
-	case KIND_FD:
-		thread->fd = (int)thread->call.args[0];
+	case CALL_FD:
+		thread->fd = (int)args[0];
 		break;
-	case KIND_OPEN:
-	case KIND_OTHER:
-	case KIND_RESTART:
+	case CALL_OPEN:
+	case CALL_CREAT:
+	case CALL_OPENAT:
+	case CALL_OPENAT2:
+	case CALL_OTHER:
+	case CALL_RESTART:
 		break;
 	}
 }
@@ -469,7 +369,7 @@ classify_call(int proc, const struct process_info *process,
 static bool
 is_vfork(const struct thread_info *thread)
 {
-	return find_call(thread->call.number)->kind == KIND_VFORK;
+	return calls_find(thread->call.number)->kind == CALL_VFORK;
 }
 
 void

@@ -163,12 +163,19 @@ blocked(struct flow *flow, enum side side, struct outcome *outcome)
 	return step;
 }
 
+/* A number of bytes as one call can move them. */
+static size_t
+clamp(uint64_t bytes)
+{
+	return bytes < SIZE_MAX ? (size_t)bytes : SIZE_MAX;
+}
+
 /* How much the limiter lets go now. */
 static size_t
 allowance(const struct flow *flow)
 {
 	return flow->limiter == NULL ? SIZE_MAX :
-	    limiter_allows(flow->limiter, deadline_now());
+	    clamp(limiter_allows(flow->limiter, deadline_now()));
 }
 
 static void
@@ -202,7 +209,7 @@ static enum flow_step
 pull(struct flow *flow, struct outcome *outcome)
 {
 	uint64_t left = flow->limit - flow->bytes_in;
-	size_t max = left < SIZE_MAX ? (size_t)left : SIZE_MAX;
+	size_t max = clamp(left);
 	struct move move = { 0 };
 	enum move_result result;
 

@@ -60,13 +60,11 @@ fill(struct limiter *l, int64_t now)
 	}
 }
 
-size_t
+uint64_t
 limiter_allows(struct limiter *l, int64_t now)
 {
 	fill(l, now);
-	if (l->tokens < grain(l))
-		return 0;
-	return l->tokens < SIZE_MAX ? (size_t)l->tokens : SIZE_MAX;
+	return l->tokens < grain(l) ? 0 : l->tokens;
 }
 
 int64_t
@@ -83,7 +81,7 @@ limiter_ready_at(const struct limiter *l)
 }
 
 void
-limiter_take(struct limiter *l, size_t bytes)
+limiter_take(struct limiter *l, uint64_t bytes)
 {
 	assert(bytes <= l->tokens);
 	l->tokens -= bytes;

@@ -9,7 +9,6 @@
 #ifndef LIMITER_H
 #define LIMITER_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 struct limiter {
@@ -24,13 +23,13 @@ struct limiter {
 void	 limiter_init(struct limiter *, uint64_t rate, int64_t now);
 
 /*
- * How many bytes may go now; 0 while it is not worth while, and then
- * limiter_ready_at() says when it will be.
+ * How many bytes may go now, which can be more than a size_t holds; 0 while it
+ * is not worth while, and then limiter_ready_at() says when it will be.
  */
-size_t	 limiter_allows(struct limiter *, int64_t now);
+uint64_t limiter_allows(struct limiter *, int64_t now);
 int64_t	 limiter_ready_at(const struct limiter *);
 
 /* So many went, at most what was allowed. */
-void	 limiter_take(struct limiter *, size_t bytes);
+void	 limiter_take(struct limiter *, uint64_t bytes);
 
 #endif

@@ -86,6 +86,19 @@ parse_capacity(const char *text, size_t *bytes)
 	return 0;
 }
 
+int
+parse_memory(const char *text, size_t *bytes)
+{
+	uint64_t size;
+
+	if (parse_size(text, &size) == -1)
+		return -1;
+	if (size == 0 || size > SIZE_MAX / 2)
+		return fail(size == 0 ? EINVAL : ERANGE);
+	*bytes = (size_t)size;
+	return 0;
+}
+
 static int64_t
 duration_unit(const char *suffix)
 {

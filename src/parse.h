@@ -24,6 +24,12 @@ int	 parse_size(const char *text, uint64_t *bytes);
 int	 parse_capacity(const char *text, size_t *bytes);
 
 /*
+ * The size of a buffer in memory: from 1 to SIZE_MAX / 2, so that there is
+ * room for what stands beside it.
+ */
+int	 parse_memory(const char *text, size_t *bytes);
+
+/*
  * A decimal number with optional fraction, then nothing or s, m, h, d as in
  * timeout(1), or us or ms; also inf and infinity.  In nanoseconds, rounded
  * up; 0 means no limit.

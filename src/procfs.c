@@ -166,12 +166,12 @@ procfs_parse_flags(const char *text, int *flags)
 	static const char key[] = "flags:";
 	const char *at = strstr(text, key);
 	char *end;
-	long value;
+	unsigned long value;
 
 	if (at == NULL)
 		return fail(EINVAL);
 	at += strlen(key);
-	value = strtol(at, &end, 8);
+	value = strtoul(at, &end, 8);
 	if (end == at)
 		return fail(EINVAL);
 	*flags = (int)value;
@@ -570,10 +570,13 @@ procfs_get_memory(pid_t pid, uint64_t address, void *to, size_t size)
 {
 	struct iovec local = { .iov_base = to, .iov_len = size };
 	struct iovec remote = { .iov_len = size };
+	uintptr_t theirs = (uintptr_t)address;
 	ssize_t n;
 
 	/* An address of theirs, not of ours. */
-	memcpy(&remote.iov_base, &address, sizeof(remote.iov_base));
+	if (theirs != address)
+		return fail(EFAULT);
+	memcpy(&remote.iov_base, &theirs, sizeof(remote.iov_base));
 	n = process_vm_readv(pid, &local, 1, &remote, 1, 0);
 	if (n == -1)
 		return -1;

@@ -113,7 +113,8 @@ duration(const char *text)
 	static char buffer[64];
 	size_t length = strlen(text);
 
-	if (length == 0 || isalpha((unsigned char)text[length - 1]))
+	if (length == 0 || length > sizeof(buffer) - sizeof("s") ||
+	    isalpha((unsigned char)text[length - 1]))
 		return text;
 	snprintf(buffer, sizeof(buffer), "%ss", text);
 	return buffer;

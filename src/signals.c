@@ -55,8 +55,7 @@ guard_arm(int64_t first_ns)
 	struct itimerspec its = { 0 };
 
 	its.it_interval.tv_nsec = GUARD_REPEAT_NS;
-	its.it_value.tv_sec = (time_t)(first_ns / NS_PER_SEC);
-	its.it_value.tv_nsec = (long)(first_ns % NS_PER_SEC);
+	deadline_timespec(first_ns, &its.it_value);
 	timer_settime(guard_timer, 0, &its, NULL);
 }
 

@@ -24,7 +24,7 @@
  * left but a FIFO under NAME.  Prints how often which status came and how
  * many swaps there were.  Status 0, or 1 with a message for each finding.
  */
-#define _GNU_SOURCE
+#include "config.h"
 
 #include <dirent.h>
 #include <err.h>
@@ -39,6 +39,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "compat.h"
 #include "tool.h"
 
 #define SWAPPER_ID	65534	/* owns the directory, and swaps */

@@ -476,7 +476,7 @@ cut_message(enum call call, int fd, struct msghdr *msg, struct iovec cut[16],
 	if (n == -1 || n == sum)
 		return n;
 	left = (size_t)n;
-	for (i = 0; i < msg->msg_iovlen && left > 0; i++) {
+	for (i = 0; i < (size_t)msg->msg_iovlen && left > 0; i++) {
 		cut[i] = msg->msg_iov[i];
 		if (cut[i].iov_len > left)
 			cut[i].iov_len = left;

@@ -43,6 +43,27 @@ tool_fd(const char *text)
 	return (int)fd;
 }
 
+/* sigabbrev_np(3) is glibc's alone.  NULL for one that has no name. */
+static inline const char *
+tool_signal_known(int number)
+{
+	static const char *const names[NSIG] = {
+		[SIGHUP] = "HUP", [SIGINT] = "INT", [SIGQUIT] = "QUIT",
+		[SIGILL] = "ILL", [SIGTRAP] = "TRAP", [SIGABRT] = "ABRT",
+		[SIGBUS] = "BUS", [SIGFPE] = "FPE", [SIGKILL] = "KILL",
+		[SIGUSR1] = "USR1", [SIGSEGV] = "SEGV", [SIGUSR2] = "USR2",
+		[SIGPIPE] = "PIPE", [SIGALRM] = "ALRM", [SIGTERM] = "TERM",
+		[SIGCHLD] = "CHLD", [SIGCONT] = "CONT", [SIGSTOP] = "STOP",
+		[SIGTSTP] = "TSTP", [SIGTTIN] = "TTIN", [SIGTTOU] = "TTOU",
+		[SIGURG] = "URG", [SIGXCPU] = "XCPU", [SIGXFSZ] = "XFSZ",
+		[SIGVTALRM] = "VTALRM", [SIGPROF] = "PROF",
+		[SIGWINCH] = "WINCH", [SIGIO] = "POLL", [SIGPWR] = "PWR",
+		[SIGSYS] = "SYS",
+	};
+
+	return number > 0 && number < NSIG ? names[number] : NULL;
+}
+
 /* The signal of a name without SIG, or of a number. */
 static inline int
 tool_signal(const char *name)
@@ -51,7 +72,7 @@ tool_signal(const char *name)
 	int number;
 
 	for (number = 1; number < NSIG; number++) {
-		known = sigabbrev_np(number);
+		known = tool_signal_known(number);
 		if (known != NULL && strcmp(known, name) == 0)
 			return number;
 	}
@@ -66,7 +87,7 @@ static inline const char *
 tool_signal_name(int number)
 {
 	static char text[16];
-	const char *known = sigabbrev_np(number);
+	const char *known = tool_signal_known(number);
 
 	if (known != NULL)
 		return known;

@@ -66,6 +66,21 @@ what_is_left_is_what_ppoll_wants(void **state)
 	assert_true(ts.tv_sec == 0 && ts.tv_nsec == 0);
 }
 
+/* Whatever time_t is on this machine. */
+static void
+a_century_is_not_in_the_past(void **state)
+{
+	const int64_t century = INT64_C(36525) * 86400 * NS_PER_SEC;
+	struct timespec ts;
+
+	(void)state;
+	assert_non_null(deadline_left(5 + century, 5, &ts));
+	assert_true(ts.tv_sec == INT32_MAX);
+	assert_non_null(deadline_left(DEADLINE_NEVER - 1, 0, &ts));
+	assert_true(ts.tv_sec == INT32_MAX);
+	assert_true(ts.tv_nsec >= 0 && ts.tv_nsec < NS_PER_SEC);
+}
+
 static void
 time_does_not_run_backwards(void **state)
 {
@@ -89,6 +104,7 @@ main(void)
 		cmocka_unit_test(what_is_too_far_away_is_never),
 		cmocka_unit_test(the_nearer_deadline_counts),
 		cmocka_unit_test(what_is_left_is_what_ppoll_wants),
+		cmocka_unit_test(a_century_is_not_in_the_past),
 		cmocka_unit_test(time_does_not_run_backwards),
 	};
 

@@ -35,7 +35,7 @@ it_is_right_within_two_percent_over_ten_seconds(void **state)
 	struct limiter l;
 	long double got;
 	int64_t now, end;
-	size_t n;
+	uint64_t n;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
@@ -95,9 +95,9 @@ the_rate_holds_in_every_second(void **state)
 	(void)state;
 	limiter_init(&l, rate, now);
 	for (int i = 0; i < STEPS; i++) {
-		size_t n = limiter_allows(&l, now);
+		uint64_t n = limiter_allows(&l, now);
 
-		n = n == 0 ? 0 : (size_t)choose(n + 1);
+		n = n == 0 ? 0 : choose(n + 1);
 		limiter_take(&l, n);
 		total += n;
 		at[i] = now;

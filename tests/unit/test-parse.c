@@ -116,6 +116,41 @@ what_is_no_size_is_refused(void **state)
 	}
 }
 
+/* On 32 bits, too, where 30 GiB are no size that a buffer can have. */
+static void
+a_buffer_is_at_most_half_of_all_memory(void **state)
+{
+	size_t bytes = 0;
+	char text[32];
+	uint64_t wide;
+
+	(void)state;
+	assert_int_equal(parse_memory("64K", &bytes), 0);
+	assert_true(bytes == 65536);
+	snprintf(text, sizeof(text), "%zu", SIZE_MAX / 2);
+	assert_int_equal(parse_memory(text, &bytes), 0);
+	assert_true(bytes == SIZE_MAX / 2);
+
+	bytes = 7;
+	snprintf(text, sizeof(text), "%ju", (uintmax_t)SIZE_MAX / 2 + 1);
+	assert_int_equal(parse_memory(text, &bytes), -1);
+	assert_int_equal(errno, ERANGE);
+	assert_int_equal(parse_memory("0", &bytes), -1);
+	assert_int_equal(errno, EINVAL);
+	assert_int_equal(parse_memory("-1", &bytes), -1);
+	assert_int_equal(errno, EINVAL);
+	assert_true(bytes == 7);
+
+	if (sizeof(bytes) > 4) {
+		assert_int_equal(parse_memory("30G", &bytes), 0);
+		wide = bytes;
+		assert_true(wide == UINT64_C(30) << 30);
+	} else {
+		assert_int_equal(parse_memory("30G", &bytes), -1);
+		assert_int_equal(errno, ERANGE);
+	}
+}
+
 static void
 durations_are_decimal_with_a_unit(void **state)
 {
@@ -331,6 +366,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes_are_digits_and_a_unit),
 		cmocka_unit_test(what_is_no_size_is_refused),
+		cmocka_unit_test(a_buffer_is_at_most_half_of_all_memory),
 		cmocka_unit_test(durations_are_decimal_with_a_unit),
 		cmocka_unit_test(less_than_a_nanosecond_is_not_no_limit),
 		cmocka_unit_test(centuries_are_no_limit),
