@@ -337,7 +337,7 @@ words_are_lost() {
 	    "$IPCTOOL" duplex --connect=s' bash "$1"
 	finish "$PID" || :
 	wait_until offers
-	grep -q 'nothing moved for 0.2s' err
+	grep -q 'nothing moved for 1s' err
 }
 
 # offers: the server waits for the next client
@@ -348,10 +348,11 @@ offers() {
 @test "--persist: nor is one that comes later than --idle-timeout" {
 	local n
 
-	serve --persist -T 0.2 -- sh -c 'while IFS= read -r line; do
-		[ "$line" = quick ] || sleep 0.7
+	# A second, as it must be enough for the quick one on a busy machine.
+	serve --persist -T 1 -- sh -c 'while IFS= read -r line; do
+		[ "$line" = quick ] || sleep 1.5
 		echo "<$line>"; done'
-	for n in 1 2 3; do
+	for n in 1 2; do
 		run -124 ask slow -T 0.05
 		run -0 ask quick -l 1
 		is "<quick>"
@@ -432,29 +433,14 @@ offers() {
 }
 
 @test "a server that waits until a client has left costs nothing" {
-	local before
-
 	serve -k -- sh -c 'sleep 0.3 > /dev/null < /dev/null 2>&1 & echo hello'
 	background bash -c 'exec < s.out; : > s.in; read -r line
 	    echo "$line"; sleep 100' > got
 	wait_until grep -q hello got
 	wait_until eval '! pgrep -P "$SERVER" > /dev/null'
-	before=$(processor_time)
-	sleep 1
-	between 0 10 $(($(processor_time) - before))
+	burns_below 10 "$SERVER"
 	die_pid "$PID"
 	stop
-}
-
-# processor_time: of the server, in ticks
-processor_time() {
-	local stat
-
-	read -r stat < "/proc/$SERVER/stat"
-	stat=${stat##*) }
-	# shellcheck disable=SC2086 # words
-	set -- $stat
-	echo $((${12} + ${13}))
 }
 
 @test "--persist: --idle-timeout takes away what COMMAND does not read" {
@@ -462,7 +448,7 @@ processor_time() {
 
 	for words in 10 100000; do
 		rm -f go err
-		serve --persist -v -T 0.2 -- sh -c \
+		serve --persist -v -T 1 -- sh -c \
 		    "until [ -e go ]; do sleep 0.02; done; $cat_lines"
 		wait_until words_are_lost "$words"
 		wait_until offers
@@ -662,13 +648,13 @@ lets_go() {
 
 	mkfifo silent
 	exec {fd}<> silent
-	serve -k -T 0.2 -- cat
+	serve -k -T 1 -- cat
 	run ipctool duplex --connect=s < silent
 	exec {fd}>&-
 	run -0 ask hello
 	is hello
 	stop
-	compare_text err "ipctool duplex: nothing moved for 0.2s (--idle-timeout)" \
+	compare_text err "ipctool duplex: nothing moved for 1s (--idle-timeout)" \
 	    "$(< err)"
 }
 
@@ -676,7 +662,7 @@ lets_go() {
 	local mode
 
 	for mode in -k --persist; do
-		serve "$mode" -T 0.2 -v -- sh -c "$cat_lines"
+		serve "$mode" -T 1 -v -- sh -c "$cat_lines"
 		# Stopped, it sees nothing of the end of its session.
 		background ipctool duplex --connect=s < <(echo hello; sleep 20)
 		local client=$PID
@@ -693,16 +679,16 @@ lets_go() {
 }
 
 @test "--open-timeout ends a session of which the reader does not come" {
-	serve -k -w 0.2 -- cat
+	serve -k -w 1 -- cat
 	put lost s.in
-	wait_until grep -qx 'ipctool duplex: s.out: no reader within 0.2s' err
+	wait_until grep -qx 'ipctool duplex: s.out: no reader within 1s' err
 	run -0 ask hello
 	is hello
 	stop
 	# Without -k it limits the wait for the client.
 	timed run -124 --separate-stderr ipctool duplex --listen=s -w 0.2 cat
 	stderr_is "ipctool duplex: s.in: no writer within 0.2s"
-	between 200 2200 "$elapsed"
+	at_least 200 "$elapsed"
 	nothing_left
 }
 
@@ -773,18 +759,7 @@ lets_go() {
 }
 
 @test "a waiting server costs nothing" {
-	local before after
-
 	serve -k -- cat
-	before=$(switches "$SERVER")
-	sleep 2
-	after=$(switches "$SERVER")
-	between 0 6 $((after - before))
+	rests "$SERVER"
 	stop
-}
-
-# switches PID: how often its threads have gone to sleep
-switches() {
-	cat /proc/"$1"/task/*/status |
-	    awk '/^voluntary/ { sum += $2 } END { print sum }'
 }

@@ -25,18 +25,19 @@ writes_first='head -c 500000 /dev/zero && [ "$(head -c 500000 | wc -c)" = 500000
 }
 
 @test "--deadlock: two that only write are told, with what is in their pipes" {
-	timed run -9 --separate-stderr ipctool duplex --deadlock=1 \
+	beats 1.5 timed run -9 --separate-stderr ipctool duplex --deadlock=1 \
 	    sh -c "$writes_first" :: sh -c "$writes_first"
-	between 1000 1500 "$elapsed"
+	at_least 1000 "$elapsed"
 	stderr_matches '^ipctool duplex: deadlock: both directions have been stuck for 1s'
 	run -0 grep -cE '^ipctool duplex: process [0-9]+ \(head\) is blocked in writing: its output has ([1-9][0-9]*) of \1 bytes, its input ([1-9][0-9]*) of \2$' <<< "$stderr"
 	is 2
 }
 
 @test "--deadlock: two that only read are told, and their ends removed" {
-	timed run -9 --separate-stderr ipctool duplex --deadlock=200ms \
+	beats 0.7 timed run -9 --separate-stderr \
+	    ipctool duplex --deadlock=200ms \
 	    cat :: sh -c 'cat; :'
-	between 200 2200 "$elapsed"
+	at_least 200 "$elapsed"
 	stderr_matches '^ipctool duplex: deadlock: both directions have been stuck for 200ms'
 	run -0 grep -cE '\(cat\) is blocked in reading: its output has 0 of [0-9]+ bytes, its input 0 of [0-9]+$' <<< "$stderr"
 	is 2

@@ -55,8 +55,7 @@ ways=("-q" "-T 60")
 
 	for way in "${ways[@]}"; do
 		# shellcheck disable=SC2086
-		timed run -0 --separate-stderr ipctool duplex $way cat \
-		    < /dev/null
+		run -0 --separate-stderr ipctool duplex $way cat < /dev/null
 		is ""
 		# shellcheck disable=SC2086
 		run -0 --separate-stderr bash -c \
@@ -134,17 +133,20 @@ ways=("-q" "-T 60")
 	done
 }
 
+# The second waits until the first is no zombie any more either.
+first_is_reaped='while kill -0 "$(cat pid)"; do sleep 0.01; done 2> /dev/null'
+
 @test "of two commands that failed, the status is that of the first in time" {
 	local way
 
 	for way in "${ways[@]}"; do
-		# The second one waits until the first has gone.
 		# shellcheck disable=SC2086
 		{
-		run -3 ipctool duplex $way sh -c 'exit 3' :: \
-		    sh -c 'cat; sleep 0.1; exit 4'
-		run -4 ipctool duplex $way sh -c 'cat; sleep 0.1; exit 3' :: \
-		    sh -c 'exit 4'
+		run -3 ipctool duplex $way sh -c 'echo $$ > pid; exit 3' :: \
+		    sh -c "cat; $first_is_reaped; exit 4"
+		run -4 ipctool duplex $way \
+		    sh -c "cat; $first_is_reaped; exit 3" :: \
+		    sh -c 'echo $$ > pid; exit 4'
 		}
 	done
 }
@@ -188,10 +190,10 @@ ways=("-q" "-T 60")
 @test "when the second command cannot be run the first is ended" {
 	mkfifo alive
 	exec {alive}<> alive
-	timed run -127 ipctool duplex sh -c 'echo up > alive; exec sleep 1000' \
-	    :: no-such-command
+	# By TERM, not by the KILL that follows 2 s later
+	beats 1.9 run -127 ipctool duplex \
+	    sh -c 'echo up > alive; exec sleep 1000' :: no-such-command
 	exec {alive}>&-
-	between 0 1900 "$elapsed"
 	nobody_holds alive
 }
 
@@ -316,15 +318,15 @@ nobody_holds() {
 	    sh -c 'echo hello; exec >&-; exec sleep 1000' :: \
 	    sh -c 'cat; exec sleep 1000'
 	stderr_is ""
-	between 300 3300 "$elapsed"
+	at_least 300 "$elapsed"
 	# Not while something is said.
-	run -0 --separate-stderr ipctool duplex --half-close=1 \
+	tries 5 run -0 --separate-stderr ipctool duplex --half-close=1 \
 	    "$TOOLS_DIR/peer-write" --bytes=20 --chunk=1 --delay=100000 :: \
 	    sh -c 'exec >&-; exec "$TOOLS_DIR/peer-check" --bytes=20 > got'
 	[[ $(< got) == 20 ]]
 	# Not before one has ended.
 	timed run -0 ipctool duplex --half-close=0.1 sleep 0.5 :: cat
-	between 500 3300 "$elapsed"
+	at_least 500 "$elapsed"
 	# What failed before counts.
 	run -3 ipctool duplex --half-close=0.3 sh -c 'exit 3' :: sleep 1000
 }
@@ -341,7 +343,7 @@ nobody_holds() {
 		    sh -c 'sleep 1000 < alive; echo' :: \
 		    sh -c '(sleep 1000 < alive; :) & sleep 1000; :'
 		exec {alive}>&-
-		between 300 2300 "$elapsed"
+		at_least 300 "$elapsed"
 		nobody_holds alive
 	done
 }
@@ -376,11 +378,20 @@ nobody_holds() {
 		exec "$IPCTOOL" duplex -t 0.3 \
 		    sh -c "setsid sh away.sh & sleep 1000"
 	END
-	run -124 limited bash all.sh 3>&-
-	run ! gone "$(< born)"
-	run ! gone "$(< away)"
-	kill "$(< born)" "$(< away)"
+	tries 10 leaves_alone
 	exec {alive}>&-
+}
+
+# One try: setsid(1) may come too late.
+leaves_alone() {
+	local result=0
+
+	: > away
+	run -124 limited bash all.sh 3>&- || result=1
+	gone "$(< born)" && result=1
+	[[ -s away ]] && ! gone "$(< away)" || result=1
+	kill "$(< born)" "$(< away)" || :
+	return "$result"
 }
 
 @test "what a command leaves in the background at its end goes on" {
@@ -446,25 +457,35 @@ nobody_holds() {
 		    sh -c 'exec sleep 1000 < alive'
 		exec {alive}>&-
 		stderr_is "ipctool duplex: not done within 0.2s (--timeout)"
-		between 200 3200 "$elapsed"
+		at_least 200 "$elapsed"
 		nobody_holds alive
 		rm alive
 	done
 }
 
 @test "a time-out ends a command that ignores TERM by KILL after 2 s" {
-	timed run -124 --separate-stderr ipctool duplex -t 0.1 \
-	    sh -c 'trap "" TERM; exec sleep 1000' < /dev/null
+	tries 10 takes_two_seconds
 	stderr_is "ipctool duplex: not done within 0.1s (--timeout)"
-	between 2100 5100 "$elapsed"
+}
+
+# One try: the command may not have come to ignore it yet.
+takes_two_seconds() {
+	timed run -124 --separate-stderr ipctool duplex -t 0.1 \
+	    sh -c 'trap "" TERM; exec sleep 1000' < /dev/null &&
+	    at_least 2100 "$elapsed"
 }
 
 @test "a time-out sends TERM first, which a command may use to clean up" {
+	tries 10 cleans_up
+}
+
+# One try: the traps may not be set yet.
+cleans_up() {
 	run -124 --separate-stderr ipctool duplex -t 0.2 \
 	    bash -c 'trap "echo cleaned; exit 0" TERM
 		while :; do read -r -t 1 <> <(:) || :; done' :: \
-	    bash -c 'trap "" TERM; cat > out'
-	[[ $(< out) == cleaned ]]
+	    bash -c 'trap "" TERM; cat > out' &&
+	    [[ $(< out) == cleaned ]]
 }
 
 @test "--idle-timeout: nothing moves between the commands" {
@@ -472,11 +493,11 @@ nobody_holds() {
 	    sh -c 'echo hello; exec sleep 1000' :: \
 	    sh -c 'read -r line; exec sleep 1000'
 	stderr_matches "^ipctool duplex: .*nothing moved for 0.3s \(--idle-timeout\)$"
-	between 300 3300 "$elapsed"
+	at_least 300 "$elapsed"
 }
 
 @test "--idle-timeout does not disturb commands that talk" {
-	run -0 --separate-stderr ipctool duplex -T 0.5 \
+	tries 5 run -0 --separate-stderr ipctool duplex -T 0.5 \
 	    "$TOOLS_DIR/peer-write" --bytes=10 --chunk=1 --delay=100000 :: \
 	    sh -c 'exec "$TOOLS_DIR/peer-check" --bytes=10 > got'
 	stderr_is ""
@@ -486,14 +507,14 @@ nobody_holds() {
 @test "--idle-timeout counts while a command lives that has closed its ends" {
 	timed run -124 --separate-stderr limited "$IPCTOOL" duplex -T 0.3 \
 	    sh -c 'exec sleep 1000 <&- >&-' :: true
-	between 300 3300 "$elapsed"
+	at_least 300 "$elapsed"
 }
 
 @test "a command that failed before the time-out decides the status" {
 	local option
 
 	for option in -t -T; do
-		run -3 --separate-stderr limited "$IPCTOOL" duplex \
+		tries 10 run -3 --separate-stderr limited "$IPCTOOL" duplex \
 		    "$option" 0.3 sh -c 'exit 3' :: sleep 1000
 		stderr_matches "^ipctool duplex: "
 	done

@@ -494,8 +494,12 @@ ipctool fifo-read: missing: No such file or directory"
 }
 
 @test "no writer within --open-timeout at one of several is said, status 124" {
-	reader -w 0.2 a b
+	hold rw a
+	local holder=$PID
 	put one a
+	reader -w 0.2 a b
+	wait_until size_is 4 out
+	die_pid "$holder"
 	ends_with 124 "$READER"
 	[[ $(< out) == one ]]
 	[[ $(< err) == "ipctool fifo-read: b: no writer within 0.2s" ]]

@@ -100,15 +100,19 @@ unread() {
 }
 
 @test "--keep: 40 readers do not wait for a look that is made once a second" {
+	seq 40 > data
+	beats 15 forty_readers
+}
+
+forty_readers() {
 	local n
 
-	seq 40 > data
+	: > out
 	IN=data writer -k q
-	timed eval 'for ((n = 1; n <= 40; n++)); do
-		ipctool fifo-read -l 1 q >> out; done'
-	ends_with 0 "$WRITER"
-	same data out
-	between 0 15000 "$elapsed"
+	for ((n = 1; n <= 40; n++)); do
+		ipctool fifo-read -l 1 q >> out || return
+	done
+	ends_with 0 "$WRITER" && same data out
 }
 
 @test "--keep ends only when its last byte was read" {
@@ -122,36 +126,47 @@ unread() {
 	ends_with 0 "$WRITER"
 }
 
+# One that is there before the writer, which can so not run out of time
+two_lines_reader() {
+	background ipctool fifo-read -l 2 q > out
+	wait_until holds "$PID" q
+}
+
 @test "--keep: --open-timeout counts between readers, and it says how much went" {
 	seq 10 > data
+	two_lines_reader
 	IN=data writer -k -w 0.3 q
-	run -0 ipctool fifo-read -l 2 q
 	ends_with 124 "$WRITER"
 	err_is "q: no reader within 0.3s, after 21 bytes"
 	IN=data writer -k -w 0.1 q
 	ends_with 124 "$WRITER"
 	err_is "q: no reader within 0.1s"
+	two_lines_reader
 	IN=data writer -k -t 0.3 q
-	run -0 ipctool fifo-read -l 2 q
 	ends_with 124 "$WRITER"
 	err_is "not done within 0.3s (--timeout), after 21 bytes"
 }
 
 @test "--keep: --idle-timeout does not count between readers" {
 	seq 10 > data
-	timed eval 'IN=data writer -k -T 0.1 -w 0.5 q
-		ipctool fifo-read -l 2 q > out; ends_with 124 "$WRITER"'
+	two_lines_reader
+	timed eval 'IN=data writer -k -T 0.1 -w 0.5 q; ends_with 124 "$WRITER"'
 	err_is "q: no reader within 0.5s, after 21 bytes"
-	between 500 4000 "$elapsed"
+	at_least 500 "$elapsed"
 }
 
 @test "--keep notices that the FIFO is removed while nobody reads" {
 	seq 10 > data
+	beats 2 removal_between_readers
+}
+
+removal_between_readers() {
+	[[ -p q ]] || mkfifo q
 	IN=data writer -k q
 	run -0 ipctool fifo-read -l 2 q
-	timed eval 'rm q; ends_with 1 "$WRITER"'
-	err_is "q: removed while waiting for a reader, after 21 bytes"
-	between 0 3000 "$elapsed"
+	rm q
+	ends_with 1 "$WRITER" &&
+	    err_is "q: removed while waiting for a reader, after 21 bytes"
 }
 
 @test "--keep dies of a signal while it waits for the next reader" {
@@ -272,16 +287,20 @@ unread() {
 }
 
 @test "--drain: 30 messages do not wait for a look that is made once a second" {
+	background ipctool fifo-read -f q >> out
+	wait_until holds "$PID" q
+	beats 15 thirty_messages
+}
+
+thirty_messages() {
 	local n
 
-	background ipctool fifo-read -f q > out
-	wait_until holds "$PID" q
-	timed eval 'for ((n = 1; n <= 30; n++)); do
-		ipctool fifo-write -D -m "$n" q; done'
+	: > out
+	for ((n = 1; n <= 30; n++)); do
+		ipctool fifo-write -D -m "$n" q || return
+	done
 	# What it said was read has left the FIFO for the reader's output.
-	wait_until eval '[[ $(wc -l < out) == 30 ]]'
-	same out <(seq 30)
-	between 0 15000 "$elapsed"
+	wait_until eval '[[ $(wc -l < out) == 30 ]]' && same out <(seq 30)
 }
 
 @test "--drain: a reader that reads by splice, and one byte at a time" {
@@ -482,6 +501,7 @@ unread() {
 
 @test "several FIFOs: one without a reader ends the wait as a single one does" {
 	collect a
+	wait_until opening "$PID"
 	run -124 --separate-stderr ipctool fifo-write -w 0.2 -m x a b
 	stderr_is "ipctool fifo-write: b: no reader within 0.2s"
 	ends_with 0 "$PID"
@@ -499,11 +519,15 @@ unread() {
 }
 
 @test "several FIFOs: one that is removed while we wait is said, within 2 s" {
+	beats 3 removal_of_one
+}
+
+removal_of_one() {
+	[[ -p b ]] || mkfifo b
 	writer -m x a b
 	wait_until eval 'helper_opens "$WRITER"'
-	timed eval 'rm b; ends_with 1 "$WRITER"'
-	err_is "b: removed while waiting for a reader"
-	between 0 3000 "$elapsed"
+	rm b
+	ends_with 1 "$WRITER" && err_is "b: removed while waiting for a reader"
 }
 
 # One of its threads is blocked inside open(2).

@@ -279,11 +279,11 @@ unread() {
 	timed run -124 --separate-stderr ipctool fifo-write --lock -t 0.2 \
 	    -m x q
 	stderr_is "ipctool fifo-write: not done within 0.2s (--timeout)"
-	between 200 3200 "$elapsed"
+	at_least 200 "$elapsed"
 	timed run -124 --separate-stderr ipctool fifo-write --lock -T 0.2 \
 	    -m x q
 	stderr_is "ipctool fifo-write: nothing moved for 0.2s (--idle-timeout)"
-	between 200 3200 "$elapsed"
+	at_least 200 "$elapsed"
 	for signal in TERM INT HUP; do
 		background ipctool fifo-write --lock -m x q
 		wait_until locking "$PID"
@@ -334,7 +334,7 @@ unread() {
 
 @test "--drop without a reader drops all, counts it, and succeeds at once" {
 	seq 100 > data
-	timed run -0 --separate-stderr ipctool fifo-write --drop q < data
+	run -0 --separate-stderr ipctool fifo-write --drop q < data
 	is ""
 	stderr_is ""
 	run -0 --separate-stderr ipctool fifo-write --drop -m x --stats q
@@ -506,15 +506,15 @@ unread() {
 	mkfifo input
 	for option in "" -A --lock; do
 		hold r q
-		# shellcheck disable=SC2086
-		IN=input writer $option -T 0.2
 		exec {fd}<> input
 		echo hello >&"$fd"
+		# shellcheck disable=SC2086
+		IN=input writer $option -T 0.2
 		ends_with 124 "$WRITER"
 		err_is "nothing moved for 0.2s (--idle-timeout), after 6 bytes"
+		echo hello >&"$fd"
 		# shellcheck disable=SC2086
 		IN=input writer $option -t 0.3
-		echo hello >&"$fd"
 		ends_with 124 "$WRITER"
 		err_is "not done within 0.3s (--timeout), after 6 bytes"
 		queued q > /dev/null

@@ -164,16 +164,8 @@ writer() {
 }
 
 @test "--nonblock without a reader is status 3, in less than 50 ms" {
-	local n best=1000
-
-	for ((n = 0; n < 5; n++)); do
-		timed run -3 --separate-stderr ipctool fifo-write -n -m x q
-		stderr_is "ipctool fifo-write: q: no reader"
-		if ((elapsed < best)); then
-			best=$elapsed
-		fi
-	done
-	between 0 50 "$best"
+	beats 0.05 run -3 --separate-stderr ipctool fifo-write -n -m x q
+	stderr_is "ipctool fifo-write: q: no reader"
 	run -3 ipctool fifo-write -n q < /dev/zero
 }
 
@@ -263,22 +255,14 @@ writer() {
 }
 
 @test "no reader within --open-timeout is 124, in time, and names the path" {
-	local n best=10000
-
-	# A busy machine may be late, but not each time.
-	for ((n = 0; n < 5 && best > 600; n++)); do
-		timed run -124 --separate-stderr ipctool fifo-write \
-		    -w 500ms -m x q
-		stderr_is "ipctool fifo-write: q: no reader within 500ms"
-		if ((elapsed < best)); then
-			best=$elapsed
-		fi
-	done
-	between 500 600 "$best"
+	beats 0.6 timed run -124 --separate-stderr ipctool fifo-write \
+	    -w 500ms -m x q
+	stderr_is "ipctool fifo-write: q: no reader within 500ms"
+	at_least 500 "$elapsed"
 	timed run -124 --separate-stderr ipctool fifo-write -w 0.1 q \
 	    < /dev/zero
 	stderr_is "ipctool fifo-write: q: no reader within 0.1s"
-	between 100 3100 "$elapsed"
+	at_least 100 "$elapsed"
 }
 
 @test "nothing moved for --idle-timeout is 124: silent input" {
@@ -287,34 +271,34 @@ writer() {
 	hold rw input
 	timed run -124 --separate-stderr ipctool fifo-write -T 0.2 q < input
 	stderr_matches "^ipctool fifo-write: .*nothing moved for 0.2s \(--idle-timeout\)$"
-	between 200 3200 "$elapsed"
+	at_least 200 "$elapsed"
 }
 
 @test "nothing moved for --idle-timeout is 124: a reader that does not read" {
 	hold r q
 	timed run -124 --separate-stderr ipctool fifo-write -T 0.2 q < /dev/zero
 	stderr_matches "nothing moved for 0.2s \(--idle-timeout\), after [0-9]+ bytes$"
-	between 200 3200 "$elapsed"
+	at_least 200 "$elapsed"
 }
 
 @test "--idle-timeout does not count while there is no reader" {
 	timed run -124 --separate-stderr ipctool fifo-write -T 0.1 -w 0.4 -m x q
 	stderr_is "ipctool fifo-write: q: no reader within 0.4s"
-	between 400 3400 "$elapsed"
+	at_least 400 "$elapsed"
 }
 
 @test "not done within --timeout is 124, waiting for a reader or writing" {
 	timed run -124 --separate-stderr ipctool fifo-write -t 0.2 -m x q
 	stderr_is "ipctool fifo-write: not done within 0.2s (--timeout)"
-	between 200 3200 "$elapsed"
+	at_least 200 "$elapsed"
 	hold r q
 	timed run -124 --separate-stderr ipctool fifo-write -t 0.2 q < /dev/zero
 	stderr_matches "not done within 0.2s \(--timeout\), after [0-9]+ bytes$"
-	between 200 3200 "$elapsed"
+	at_least 200 "$elapsed"
 	collect
 	timed run -124 --separate-stderr ipctool fifo-write -t 0.2 q < /dev/zero
 	stderr_matches "not done within 0.2s \(--timeout\), after [0-9]+ bytes$"
-	between 200 3200 "$elapsed"
+	at_least 200 "$elapsed"
 }
 
 @test "a regular file is not touched, nor any other thing that is no FIFO" {
@@ -411,11 +395,17 @@ stopped() {
 }
 
 @test "a FIFO removed while we wait for a reader is said, within 2 s" {
+	beats 2 removal_is_said
+}
+
+removal_is_said() {
+	[[ -p q ]] || mkfifo q
 	writer -m x
 	wait_until opening "$WRITER"
-	timed eval 'rm q; ends_with 1 "$WRITER"'
-	[[ $(< err) == "ipctool fifo-write: q: removed while waiting for a reader" ]]
-	between 0 3000 "$elapsed"
+	rm q
+	ends_with 1 "$WRITER" &&
+	    compare_text err "ipctool fifo-write: q: removed while waiting for a reader" \
+	    "$(< err)"
 }
 
 @test "a FIFO replaced while we wait for a reader is said, not written to" {

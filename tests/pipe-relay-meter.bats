@@ -166,11 +166,12 @@ setup() {
 
 @test "a pipeline has a meter for its last command's output" {
 	cat > late <<-'END'
-		seq 1000; sleep 2; seq 1001 100000
+		seq 1000; until [ -e go ]; do sleep 0.01; done; seq 1001 100000
 	END
 	terminal 80 C sh -c '"$1" pipe-relay -P -s 9k sh late :: cat > out' \
 	    sh "$IPCTOOL"
 	wait_until shows 'waits for input'
+	: > go
 	wait_until shows 'status 0'
 }
 

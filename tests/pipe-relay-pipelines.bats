@@ -272,12 +272,12 @@ slowest_of() {
 	for option in -q --stats -m1M; do
 		timed run -124 --separate-stderr ipctool pipe-relay \
 		    "$option" -t 0.2 sleep "$nap" :: sleep "$nap"
-		between 200 3200 "$elapsed"
+		at_least 200 "$elapsed"
 	done
 	timed run -124 --separate-stderr ipctool pipe-relay -T 0.2 \
 	    sleep "$nap" :: sleep "$nap"
 	stderr_is "ipctool pipe-relay: nothing moved for 0.2s (--idle-timeout)"
-	between 200 3200 "$elapsed"
+	at_least 200 "$elapsed"
 	run -1 pgrep -fx "sleep $nap"
 }
 
@@ -314,8 +314,8 @@ slowest_of() {
 
 @test "an end of file gets through at once, whoever else goes on" {
 	run -0 limited bash -c 'echo x | "$IPCTOOL" pipe-relay --stats cat :: \
-	    sh -c "cat; exec >&-; sleep 0.3" :: sh -c "cat; echo over" \
-	    2> /dev/null'
+	    sh -c "cat; exec >&-; until [ -e over ]; do sleep 0.01; done" :: \
+	    sh -c "cat; echo over; : > over" 2> /dev/null'
 	is $'x\nover'
 }
 

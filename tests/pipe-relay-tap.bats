@@ -201,11 +201,6 @@ counter() {
 	background bash -c 'exec "$IPCTOOL" pipe-relay --tap=tap < in'
 	local feed
 	exec {feed}> in
-	wait_until asleep "$PID"
-	local before after
-	before=$(awk '/ctxt/ { n += $2 } END { print n }' "/proc/$PID/status")
-	sleep 1.2
-	after=$(awk '/ctxt/ { n += $2 } END { print n }' "/proc/$PID/status")
-	between 0 6 $((after - before))
+	rests "$PID"
 	exec {feed}>&-
 }

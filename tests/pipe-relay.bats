@@ -303,17 +303,17 @@ ipctool pipe-relay: missing2: No such file or directory"
 	mkfifo q
 	timed run -124 --separate-stderr ipctool pipe-relay -w 0.2 -o q <<< x
 	stderr_is "ipctool pipe-relay: q: no reader within 0.2s"
-	between 200 3200 "$elapsed"
+	at_least 200 "$elapsed"
 	timed run -124 --separate-stderr ipctool pipe-relay -w 0.2 -i q
 	stderr_is "ipctool pipe-relay: q: no writer within 0.2s"
-	between 200 3200 "$elapsed"
+	at_least 200 "$elapsed"
 	hold rw q
 	timed run -124 --separate-stderr ipctool pipe-relay -T 0.2 < q
 	stderr_matches "nothing moved for 0.2s \(--idle-timeout\)$"
-	between 200 3200 "$elapsed"
+	at_least 200 "$elapsed"
 	timed run -124 --separate-stderr ipctool pipe-relay -t 0.2 < q
 	stderr_is "ipctool pipe-relay: not done within 0.2s (--timeout)"
-	between 200 3200 "$elapsed"
+	at_least 200 "$elapsed"
 	timed run -124 --separate-stderr ipctool pipe-relay -T 0.2 -o q \
 	    < /dev/zero
 	stderr_matches "nothing moved for 0.2s \(--idle-timeout\)$"

@@ -23,10 +23,6 @@ peak() {
 	sed -n 's/^VmHWM:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$1/status"
 }
 
-rests() {
-	asleep "$1" && [[ /proc/$1/exe -ef $IPCTOOL ]]
-}
-
 # through REDIRECT...: the data through a chain of runs, each of which is
 # given as "ARGUMENTS < FROM > TO" with the FIFOs in, q and out.  The writer
 # begins when all of them are waiting, and it and the reader stay until their
@@ -46,7 +42,7 @@ through() {
 		runs+=("$PID")
 	done
 	for run in "${runs[@]}"; do
-		wait_until rests "$run"
+		wait_until quiet "$run"
 		before[run]=$(peak "$run")
 	done
 	# A byte for each chunk of 64 KiB

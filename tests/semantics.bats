@@ -408,7 +408,7 @@ reader_opening() {
 }
 
 @test "K: the last writer leaves" {
-	local option
+	local option holder
 
 	cell K1
 	started fifo-read q
@@ -425,8 +425,12 @@ reader_opening() {
 	die_pid "$PID"
 	for option in -f -F; do
 		cell K3
+		hold rw q
+		holder=$PID
 		started fifo-read "$option" -w 0.2 q
 		put hello q
+		wait_until size_is 6 out
+		die_pid "$holder"
 		done_with 124 "q: no writer within 0.2s"
 		[[ $(< out) == hello ]]
 	done

@@ -37,9 +37,20 @@
 #	is TEXT, matches REGEX, lacks TEXT	about $output
 #	stderr_is TEXT, stderr_matches REGEX	about $stderr
 #	same FILE FILE				equal, byte by byte
-#	now_ms					a clock in milliseconds
-#	timed COMMAND...			run it; $elapsed is how long, ms
-#	between MIN MAX NUMBER			it is in this range
+#	between MIN MAX NUMBER	it is in this range; never for a time
+#
+#   time (what takes a millisecond takes seconds on a busy machine)
+#	timed COMMAND...	run it; $elapsed is how long, in ms
+#	at_least MS "$elapsed"	it did not end too early
+#	beats SECONDS COMMAND...	in one of 20 rounds it ended before a
+#				sleep that was started just before it; the
+#				command must be safe to repeat
+#	tries N COMMAND...	one of N runs succeeds: for what only a busy
+#				machine spoils (errexit is off inside)
+#	switches PID		how often its threads have gone to sleep
+#	quiet PID		it is ipctool by now, and asleep
+#	rests PID...		while they wait, ipctools cost next to nothing
+#	burns_below N PID	it takes less than N % of a processor
 #
 #   needing
 #	need COMMAND...		skip the test where one of them is missing
@@ -242,21 +253,123 @@ random_file() {
 	"$TOOLS_DIR/peer-write" --bytes="$1" > "$2"
 }
 
-now_ms() {
-	local us=${EPOCHREALTIME/[.,]/}
-
-	echo $((us / 1000))
-}
-
 # It keeps the command's status, and is transparent for `run`.
 timed() {
-	local begin result=0
+	local begin=${EPOCHREALTIME/[.,]/} result=0
 
-	begin=$(now_ms)
 	"$@" || result=$?
 	# shellcheck disable=SC2034
-	elapsed=$(($(now_ms) - begin))
+	elapsed=$(((${EPOCHREALTIME/[.,]/} - begin) / 1000))
 	return "$result"
+}
+
+# There are only lower bounds: a time-out that is early is wrong under any
+# load, but one that is late may have had no processor.  That a run does not
+# hang needs no bound: `ipctool` and `limited` kill it, which is status 137.
+at_least() {
+	if (($2 < $1)); then
+		echo "$2 ms is too early: it should be at least $1" >&2
+		return 1
+	fi
+}
+
+# The sleep is the control: load delays both of them.  A command that takes
+# longer by itself loses each round, and one round that is won is enough.
+beats() {
+	local seconds=$1 round control
+
+	shift
+	for ((round = 0; round < 20; round++)); do
+		sleep "$seconds" 3>&- &
+		control=$!
+		if ! "$@"; then
+			die_pid "$control"
+			return 1
+		fi
+		if ! gone "$control"; then
+			die_pid "$control"
+			return 0
+		fi
+		wait "$control"
+	done
+	echo "slower than \`sleep $seconds\` in each of $round rounds: $*" >&2
+	return 1
+}
+
+tries() {
+	local left=$1
+
+	shift
+	until "$@"; do
+		if ((--left == 0)); then
+			echo "failed each time: $*" >&2
+			return 1
+		fi
+	done
+}
+
+switches() {
+	cat /proc/"$1"/task/*/status |
+	    awk '/^voluntary/ { sum += $2 } END { print sum }'
+}
+
+# on_processor PID: for how long its threads have had one, in microseconds
+on_processor() {
+	cat /proc/"$1"/task/*/schedstat |
+	    awk '{ ns += $1 } END { printf "%d\n", ns / 1000 }'
+}
+
+quiet() {
+	asleep "$1" && [[ /proc/$1/exe -ef $IPCTOOL ]]
+}
+
+# Limits are for the span that passed, as a busy machine may make 3 s longer:
+# two switches and one a second, or PER_SECOND of them, and 10 ms in 3 s.
+rest_a_span() {
+	local pid begin span woken burnt failed=0 rate=${PER_SECOND:-1}
+	local -A woken_before=() burnt_before=()
+
+	begin=${EPOCHREALTIME/[.,]/}
+	for pid in "$@"; do
+		woken_before[$pid]=$(switches "$pid")
+		burnt_before[$pid]=$(on_processor "$pid")
+	done
+	sleep 3
+	for pid in "$@"; do
+		woken=$(($(switches "$pid") - woken_before[$pid]))
+		burnt=$(($(on_processor "$pid") - burnt_before[$pid]))
+		span=$((${EPOCHREALTIME/[.,]/} - begin))
+		if ((woken > 2 + rate * span / 1000000)) ||
+		    ((burnt > span / 300)) || gone "$pid"; then
+			echo "$pid: $woken switches, $burnt us in $span us:" \
+			    "$(tr '\0' ' ' < "/proc/$pid/cmdline")" >&2
+			failed=1
+		fi
+	done
+	((!failed))
+}
+
+# A second span, as the first may have the end of a start that took long.
+rests() {
+	local pid
+
+	for pid in "$@"; do
+		wait_until quiet "$pid" || return
+	done
+	rest_a_span "$@" || rest_a_span "$@"
+}
+
+burns_below() {
+	local begin=${EPOCHREALTIME/[.,]/} burnt span
+
+	burnt=$(on_processor "$2")
+	sleep 1
+	burnt=$(($(on_processor "$2") - burnt))
+	span=$((${EPOCHREALTIME/[.,]/} - begin))
+	if ((burnt * 100 >= span * $1)); then
+		echo "process $2 had a processor for $burnt of $span us" >&2
+		return 1
+	fi
 }
 
 between() {
