@@ -36,6 +36,7 @@ small() {
 	    "$@"
 }
 
+# bats test_tags=slow
 @test "a small benchmark runs, and has figures for all that is there" {
 	local work works=(ordinary splicing max fanout-splicing fanout fifo
 	    atomic duplex stats meter)
@@ -54,6 +55,7 @@ small() {
 	run ! grep failed data/results.csv
 }
 
+# bats test_tags=slow
 @test "growth and costs are measured, each by itself" {
 	local work works=(grow-bytes grow-writes grow-pipes grow-records)
 

@@ -67,6 +67,7 @@ writes_first='head -c 500000 /dev/zero && [ "$(head -c 500000 | wc -c)" = 500000
 	run -124 ipctool duplex --deadlock=0.1 -t 0.5 sleep 1000 :: true
 }
 
+# bats test_tags=slow
 @test "--deadlock: a pair that is slow is none, however long nothing moves" {
 	# 5 minutes with FULL=1
 	cat > slow <<- 'END'

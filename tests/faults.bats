@@ -9,18 +9,20 @@ load lib/common
 # few COMMAND...: it says what went wrong, with the command that shows it.
 few() {
 	export TMPDIR=$BATS_TEST_TMPDIR
-	run timeout --signal=KILL 120 "$@"
+	run timeout --signal=KILL 120 "$@" 3>&-
 	if ((status != 0)); then
 		echo "$output"
 		return 1
 	fi
 }
 
+# bats test_tags=slow
 @test "no byte is lost when a system call fails, and it is said" {
 	need strace
 	few "$TOOLS_DIR/faults" --stride=101 "$IPCTOOL"
 }
 
+# bats test_tags=slow
 @test "transfers that are short or interrupted are made good" {
 	if [[ ${SANITIZED-} == yes ]]; then
 		skip "the shim does not go with sanitizers"
