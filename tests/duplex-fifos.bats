@@ -67,6 +67,7 @@ meeting() {
 @test "every partner is met, whichever order it opens the FIFOs in" {
 	local kind round
 
+	seed_random
 	# 1,001 with FULL=1
 	for ((round = 0; round < (${FULL:-0} ? 143 : 5); round++)); do
 		for ((kind = 0; kind < kinds; kind++)); do

@@ -221,6 +221,7 @@ ask_nothing() {
 @test "a client that is killed half-way does not harm the next" {
 	local fd mode n
 
+	seed_random
 	mkfifo silent
 	exec {fd}<> silent
 	for mode in -k --persist; do
@@ -293,6 +294,7 @@ holds_below() {
 @test "--persist: who goes before it is heard to the end harms nobody" {
 	local how n
 
+	seed_random
 	need bc yes pkill pgrep
 	# 100 of each with FULL=1
 	for ((n = 0; n < ${FULL:-0} * 98 + 2; n++)); do

@@ -81,6 +81,7 @@ some_files() {
 @test "nc on the loopback is one side" {
 	local port tries way
 
+	seed_random
 	need nc
 	seq 20000 | sed s/^/a/ > said
 	seq 20000 | sed s/^/A/ > wanted
@@ -170,6 +171,7 @@ nobody_holds() {
 @test "after a KILL of duplex at any moment nobody is left" {
 	local round way
 
+	seed_random
 	mkfifo alive
 	# 500 runs with FULL=1
 	for ((round = 0; round < ${FULL:-0} * 245 + 5; round++)); do

@@ -165,6 +165,7 @@ relay_to() {
 @test "an output that dies at any moment does no harm to the others" {
 	local i stop
 
+	seed_random
 	mkfifo dies lives
 	"$TOOLS_DIR/peer-write" --bytes=400K > data
 	for ((i = 0; i < RUNS; i++)); do

@@ -165,6 +165,7 @@ SLOW='open(my $f, "<", $ARGV[0]) or die;
 @test "readers of a tap that come and go begin at the start of a record" {
 	local feed i stop
 
+	seed_random
 	mkfifo in tap
 	background bash -c 'exec "$IPCTOOL" pipe-relay -d "\n" -v --tap=tap \
 	    < in > /dev/null 2> log'

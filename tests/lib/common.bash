@@ -32,6 +32,8 @@
 #	queued FIFO		take out what is queued in it, without waiting
 #	make_dead		a write end without any reader: >&"$DEAD"
 #	random_file N FILE	N bytes that are the same in each run
+#	seed_random		RANDOM begins at $SEED, or at another one each
+#				time; a test that fails shows which
 #
 #   looking
 #	is TEXT, matches REGEX, lacks TEXT	about $output
@@ -253,6 +255,13 @@ random_file() {
 	"$TOOLS_DIR/peer-write" --bytes="$1" > "$2"
 }
 
+# bash gives each subshell a seed of its own: no RANDOM in one of these.
+seed_random() {
+	SEED=${SEED:-$RANDOM}
+	RANDOM=$SEED
+	echo "SEED=$SEED repeats this"
+}
+
 # It keeps the command's status, and is transparent for `run`.
 timed() {
 	local begin=${EPOCHREALTIME/[.,]/} result=0
@@ -273,14 +282,15 @@ at_least() {
 	fi
 }
 
-# The sleep is the control: load delays both of them.  A command that takes
-# longer by itself loses each round, and one round that is won is enough.
+# The sleep is the control: load delays both of them, and env(1) does what
+# `ipctool` does first, start two other programs.  A command that takes longer
+# by itself loses each round, and one round that is won is enough.
 beats() {
 	local seconds=$1 round control
 
 	shift
 	for ((round = 0; round < 20; round++)); do
-		sleep "$seconds" 3>&- &
+		env env sleep "$seconds" 3>&- &
 		control=$!
 		if ! "$@"; then
 			die_pid "$control"

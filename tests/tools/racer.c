@@ -1,8 +1,8 @@
 /*
  * racer - swap what a name stands for while a command works with it.
  *
- *	racer [--runs=N] [--private] [--expendable] [--fifos] [--makes-nothing]
- *	    NAME COMMAND [ARG]...
+ *	racer [--runs=N] [--seed=N] [--private] [--expendable] [--fifos]
+ *	    [--makes-nothing] NAME COMMAND [ARG]...
  *
  * Runs COMMAND N times (1000), one run after the other, in the current
  * directory, which must be empty.  All the while NAME, as quickly as can be,
@@ -17,7 +17,7 @@
  * .ipctool.*, by a run that says so with status 1.  --fifos: a FIFO may be
  * opened, read and written to, and has a reader at all times; but it may not
  * be changed otherwise, nor removed.  --makes-nothing: COMMAND may not make
- * anything, not even under NAME.
+ * anything, not even under NAME.  --seed: the same swaps in the same order.
  *
  * None of these may be opened, read, changed or removed by COMMAND; inotify
  * tells.  They may be moved, but stay in the directory.  Nothing else may be
@@ -64,7 +64,7 @@ struct shared {
 static struct thing things[4];
 static size_t nthings;
 static struct shared *shared;
-static uint64_t seed;
+static uint64_t seed;			/* --seed, then the state */
 static unsigned long kept;		/* how many may be: see above */
 static bool fifos;			/* --fifos */
 static bool makes_nothing;		/* --makes-nothing */
@@ -230,7 +230,7 @@ start_swapper(const char *name, bool privately)
 	if (is_root && (setgid(SWAPPER_ID) == -1 ||
 	    setuid(SWAPPER_ID) == -1))
 		err(1, "setuid");
-	seed = tool_random_start((uint64_t)getpid());
+	seed = tool_random_start(seed);
 	while (!atomic_load(&shared->stop))
 		swap_once(name, privately);
 	_exit(0);
@@ -389,6 +389,7 @@ main(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "runs", required_argument, NULL, 'r' },
+		{ "seed", required_argument, NULL, 's' },
 		{ "private", no_argument, NULL, 'p' },
 		{ "expendable", no_argument, NULL, 'e' },
 		{ "fifos", no_argument, NULL, 'f' },
@@ -405,6 +406,8 @@ main(int argc, char **argv)
 	while ((key = getopt_long(argc, argv, "+", longs, NULL)) != -1) {
 		if (key == 'r')
 			runs = tool_size(optarg);
+		else if (key == 's')
+			seed = tool_size(optarg);
 		else if (key == 'p')
 			privately = is_root;
 		else if (key == 'e')
