@@ -54,7 +54,7 @@ descriptors() {
 	before=$(limited bash -c 'echo x | "$TOOLS_DIR/fdlist" | cat' |
 	    descriptors)
 	for option in -q --stats --tap=tap -P; do
-		run -0 bash -c '"$IPCTOOL" pipe-relay "$1" echo x :: \
+		run -0 limited bash -c '"$IPCTOOL" pipe-relay "$1" echo x :: \
 		    "$TOOLS_DIR/fdlist" :: cat 2> /dev/null' bash "$option"
 		compare_text "with $option" "$before" \
 		    "$(descriptors <<< "$output")"
