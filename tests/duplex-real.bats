@@ -157,15 +157,7 @@ one_ending() {
 		echo "$way ${words[*]} :: ${ending[*]}: $status" >&2
 		return 1
 	fi
-	nobody_holds alive
-}
-
-# nobody_holds FIFO: whoever had it open is gone
-nobody_holds() {
-	local status=0
-
-	limited "$IPCTOOL" fifo-write -n -m x "$1" 2> /dev/null || status=$?
-	((status == 3))
+	unheld alive
 }
 
 @test "after a KILL of duplex at any moment nobody is left" {
@@ -180,7 +172,7 @@ nobody_holds() {
 			    sleep 1000 8<> alive
 			sleep 0.00$((RANDOM % 10))
 			die_pid "$PID"
-			wait_until nobody_holds alive
+			wait_until unheld alive
 			pids=()
 		done
 	done

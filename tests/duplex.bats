@@ -194,13 +194,7 @@ first_is_reaped='while kill -0 "$(cat pid)"; do sleep 0.01; done 2> /dev/null'
 	beats 1.9 run -127 ipctool duplex \
 	    sh -c 'echo up > alive; exec sleep 1000' :: no-such-command
 	exec {alive}>&-
-	nobody_holds alive
-}
-
-# nobody_holds FIFO: whoever had it open is gone
-nobody_holds() {
-	run -3 ipctool fifo-write -n -m x "$1"
-	run -3 ipctool fifo-read -n "$1"
+	unheld alive
 }
 
 @test "what is no command line is a usage error" {
@@ -344,7 +338,7 @@ nobody_holds() {
 		    sh -c '(sleep 1000 < alive; :) & sleep 1000; :'
 		exec {alive}>&-
 		at_least 300 "$elapsed"
-		nobody_holds alive
+		unheld alive
 	done
 }
 
@@ -359,7 +353,7 @@ nobody_holds() {
 	kill "$PID"
 	ends_with 143 "$PID"
 	exec {alive}>&-
-	nobody_holds alive
+	unheld alive
 }
 
 @test "a time-out leaves alone what has left the session, and what is not ours" {
@@ -458,7 +452,7 @@ leaves_alone() {
 		exec {alive}>&-
 		stderr_is "ipctool duplex: not done within 0.2s (--timeout)"
 		at_least 200 "$elapsed"
-		nobody_holds alive
+		unheld alive
 		rm alive
 	done
 }
@@ -535,11 +529,6 @@ how() {
 	' "$@"
 }
 
-# screen_has REGEX: on the terminal of tmux
-screen_has() {
-	on_tmux capture-pane -p -t it | grep -qE "$1"
-}
-
 # The shell has the terminal again: what is typed earlier may get lost.
 at_prompt() {
 	[[ $(on_tmux capture-pane -p -t it | grep .) =~ (^|$'\n')'ready>'\ *$ ]]
@@ -604,7 +593,7 @@ at_prompt() {
 			ends_with 0 "$PID"
 			exec {alive}>&-
 			compare_text end "signal $signal" "$(< how.end)"
-			nobody_holds alive
+			unheld alive
 		done
 	done
 }

@@ -11,6 +11,8 @@
 
 load lib/common
 
+RACES=60
+
 setup() {
 	common_setup
 	# LeakSanitizer does not work under strace.
@@ -18,11 +20,6 @@ setup() {
 	unset XDG_RUNTIME_DIR FIFO
 	mkdir tmp
 	export TMPDIR=$PWD/tmp
-}
-
-# mode FILE: its permissions, all 12 bits
-mode() {
-	stat -c %04a "$1"
 }
 
 is_empty() {
@@ -879,41 +876,21 @@ kill_at() {
 
 # -- names that are swapped
 
-# race OPTIONS ARG...: under the racer, in a directory of its own
-race() {
-	local runs=60 options=$1
-
-	shift
-	[[ -z ${FULL-} ]] || runs=20000
-	rm -rf race
-	mkdir race
-	chmod 755 race
-	# shellcheck disable=SC2086
-	(cd race && LIMIT=1000 limited "$TOOLS_DIR/racer" --runs="$runs" \
-	    $options q "$IPCTOOL" fifo-create "$@") > race.log 2>&1 || {
-		cat race.log >&2
-		return 1
-	}
-	[[ -z ${FULL-} ]] || while read -r line; do
-		echo "# $options $*: $line" >&3
-	done < race.log
-}
-
 @test "names swapped under -u: nothing of others is touched" {
-	race "" -u q :: /bin/true
-	race --private -u q :: /bin/true
+	race "" fifo-create -u q :: /bin/true
+	race --private fifo-create -u q :: /bin/true
 }
 
 @test "names swapped under -f: nothing of others is touched" {
-	race --expendable -f q
-	race "--expendable --private" -f -m 622 q
-	! is_root || race "--expendable --private" -f -o 4242 -g 4242 q
+	race --expendable fifo-create -f q
+	race "--expendable --private" fifo-create -f -m 622 q
+	! is_root || race "--expendable --private" fifo-create -f -o 4242 -g 4242 q
 }
 
 @test "names swapped under -e: nothing of others is touched" {
-	race --expendable -e -m 606 q
-	race --expendable -e -u --hold q :: /bin/true
-	! is_root || race "--expendable --private" -o 4242 -e q
+	race --expendable fifo-create -e -m 606 q
+	race --expendable fifo-create -e -u --hold q :: /bin/true
+	! is_root || race "--expendable --private" fifo-create -o 4242 -e q
 }
 
 @test "the racer notices a command that touches what is not its own" {

@@ -4,11 +4,6 @@
 
 load lib/common
 
-# mode FILE: its permissions, all 12 bits
-mode() {
-	stat -c %04a "$1"
-}
-
 # is_mode WANTED FILE
 is_mode() {
 	compare_text "mode of $2" "$1" "$(mode "$2")"

@@ -17,22 +17,13 @@ setup() {
 	LIMIT=${LIMIT:-30}
 }
 
-# many FULL SAMPLE: how often
-many() {
-	if [[ -n ${FULL-} ]]; then
-		echo "$1"
-	else
-		echo "$2"
-	fi
-}
-
 # figure TEXT: what the full run has shown
 figure() {
 	[[ -z ${FULL-} ]] || echo "# $*" >&3
 }
 
-# records C N LENGTH: N lines of that length, out of this character
-records() {
+# lines_of C N LENGTH: N lines of that length, out of this character
+lines_of() {
 	perl -e 'print $ARGV[0] x ($ARGV[2] - 1), "\n" for 1 .. $ARGV[1]' "$@"
 }
 
@@ -54,7 +45,7 @@ write_all() {
 	hold w q
 	local holder=$PID
 	for c in "$@"; do
-		records "$c" "$n" "$length" > "data.$c"
+		lines_of "$c" "$n" "$length" > "data.$c"
 	done
 	for c in "$@"; do
 		background bash -c "$command"' < "data.$1"' bash "$c"
@@ -70,7 +61,7 @@ write_all() {
 
 @test "4 writers with --atomic: no record of 4,000 bytes is torn" {
 	local n
-	n=$(many 5000 500)
+	n=$(amount 5000 500)
 
 	write_all 'exec "$IPCTOOL" fifo-write -A q' "$n" 4000 a b c d
 	[[ $(torn out 4000) == 0 ]]
@@ -82,7 +73,7 @@ write_all() {
 
 @test "3 writers with --lock: no record of 100,000 bytes is torn" {
 	local n
-	n=$(many 200 40)
+	n=$(amount 200 40)
 
 	write_all 'exec "$IPCTOOL" fifo-write --lock q' "$n" 100000 a b c
 	[[ $(torn out 100000) == 0 ]]
@@ -94,7 +85,7 @@ write_all() {
 
 @test "the same writers with cat tear records: these tests can fail" {
 	local n tries=0 torn=0
-	n=$(many 5000 500)
+	n=$(amount 5000 500)
 
 	until ((torn > 0 || tries++ == 10)); do
 		write_all 'exec cat > q' "$n" 4000 a b c d
@@ -104,16 +95,16 @@ write_all() {
 	figure "4 x $n records of 4000 bytes with cat: $torn torn"
 	torn=0 tries=0
 	until ((torn > 0 || tries++ == 10)); do
-		write_all 'exec cat > q' "$(many 200 40)" 100000 a b c
+		write_all 'exec cat > q' "$(amount 200 40)" 100000 a b c
 		torn=$(torn out 100000)
 	done
 	((torn > 0))
-	figure "3 x $(many 200 40) records of 100000 bytes with cat: $torn torn"
+	figure "3 x $(amount 200 40) records of 100000 bytes with cat: $torn torn"
 }
 
 @test "50 readers, one after the other, under fifo-write --keep" {
 	local lines each n writer
-	lines=$(many 1000000 100000)
+	lines=$(amount 1000000 100000)
 	each=$((lines / 50))
 
 	seq "$lines" > data
@@ -131,7 +122,7 @@ write_all() {
 
 @test "fifo-read --lines=1 again and again on a held FIFO: every line once" {
 	local lines
-	lines=$(many 1000 200)
+	lines=$(amount 1000 200)
 
 	hold rw q
 	background bash -c 'seq "$1" > q' bash "$lines"
@@ -145,7 +136,7 @@ write_all() {
 
 @test "fifo-read --nonblock kills no writer that is blocked in open" {
 	local times
-	times=$(many 200 60)
+	times=$(amount 200 60)
 
 	# One that finds it in open(2) each time, and is not killed by SIGPIPE.
 	limited bash -c 'for ((n = 1; n <= $1; n++)); do
@@ -162,7 +153,7 @@ write_all() {
 
 @test "short writers under --follow: nothing lost, no EPIPE" {
 	local each reader n writers=()
-	each=$(many 5000 250)
+	each=$(amount 5000 250)
 
 	background ipctool fifo-read -f -l $((4 * each)) q > out
 	reader=$PID
@@ -188,7 +179,7 @@ write_all() {
 
 @test "short writers under --follow, one at a time, with nobody in between" {
 	local n
-	n=$(many 20000 1000)
+	n=$(amount 20000 1000)
 
 	background ipctool fifo-read -f -l "$n" q > out
 	local reader=$PID
@@ -209,7 +200,7 @@ write_all() {
 
 	hold rw q
 	for c in a b c; do
-		records "$c" "$each" 9000 > "data.$c"
+		lines_of "$c" "$each" 9000 > "data.$c"
 		background bash -c 'exec "$IPCTOOL" fifo-write --lock q \
 		    < "data.$1"' bash "$c"
 		writers+=("$PID")

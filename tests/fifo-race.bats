@@ -14,27 +14,6 @@ setup() {
 	ME=$(id -u)
 }
 
-# race OPTIONS ARG...: ipctool under the racer, in a directory of its own
-race() {
-	local runs=120 options=$1 line
-
-	shift
-	[[ -z ${FULL-} ]] || runs=20000
-	rm -rf race
-	mkdir race
-	chmod 755 race
-	# shellcheck disable=SC2086
-	(cd race && LIMIT=${FULL:+1000} && LIMIT=${LIMIT:-20} &&
-	    limited "$TOOLS_DIR/racer" --runs="$runs" $options q \
-	    "$IPCTOOL" "$@") > race.log 2>&1 || {
-		cat race.log >&2
-		return 1
-	}
-	[[ -z ${FULL-} ]] || while read -r line; do
-		echo "# $*: $line" >&3
-	done < race.log
-}
-
 @test "names swapped under fifo-read: no file is opened, nothing is made" {
 	race "--fifos --makes-nothing" fifo-read -n q
 	race "--fifos --makes-nothing" fifo-read -t 0.003 -f q

@@ -16,12 +16,6 @@ setup() {
 	export ASAN_OPTIONS=detect_leaks=0
 }
 
-# reader ARG...: fifo-read in the background, its output in the file out
-reader() {
-	background ipctool fifo-read "$@" > out 2> err
-	READER=$PID
-}
-
 # Its last line, so far.
 has_line() {
 	[[ $(tail -n 1 out) == "$1" ]]
@@ -174,16 +168,12 @@ has_line() {
 	chown 65534 new
 	mv new q
 	ends_with 1 "$READER"
-	matches_err "q: does not belong to 0"
+	err_is "ipctool fifo-read: q: does not belong to 0"
 	has_line one
 	reader -F --require-owner=65534 -l 1 q
 	put two q
 	ends_with 0 "$READER"
 	has_line two
-}
-
-matches_err() {
-	compare_text "standard error" "ipctool fifo-read: $1" "$(< err)"
 }
 
 @test "-F ends by -w while there is no name, and while there is no writer" {
@@ -199,7 +189,7 @@ ipctool fifo-read: q: no writer within 0.2s"
 	die_pid "$holder"
 	ends_with 124 "$READER"
 	has_line one
-	matches_err "q: no writer within 0.3s"
+	err_is "ipctool fifo-read: q: no writer within 0.3s"
 	run -124 --separate-stderr ipctool fifo-read -F -q -t 0.2 none
 	stderr_is "ipctool fifo-read: not done within 0.2s (--timeout)"
 }
@@ -483,7 +473,7 @@ is_empty_but() {
 	background ipctool fifo-read --lock q > out2
 	local second=$PID
 	wait_until holds "$second" q
-	wait_until locking "$second"
+	wait_until blocked_in '*lock*' "$second"
 	printf 'two\nthree\n' > q
 	ends_with 0 "$READER"
 	same out <(printf 'one\ntwo\n')
@@ -491,15 +481,6 @@ is_empty_but() {
 	die_pid "$holder"
 	ends_with 0 "$second"
 	[[ $(< out2) == three ]]
-}
-
-# It is blocked in flock(2).
-locking() {
-	local wchan=
-
-	{ read -r wchan < "/proc/$1/wchan"; } 2>/dev/null ||
-	    [[ -n $wchan ]] || return 1
-	[[ $wchan == *lock* ]]
 }
 
 @test "--lock: --timeout counts while we wait for the lock, signals work" {
@@ -513,12 +494,12 @@ locking() {
 	local signal
 	for signal in TERM INT HUP; do
 		background ipctool fifo-read --lock q
-		wait_until locking "$PID"
+		wait_until blocked_in '*lock*' "$PID"
 		kill -s "$signal" "$PID"
 		ends_with $((128 + $(kill -l "$signal"))) "$PID"
 	done
 	background ipctool fifo-read --lock q 2> stats
-	wait_until locking "$PID"
+	wait_until blocked_in '*lock*' "$PID"
 	kill -USR1 "$PID"
 	wait_until grep -q bytes stats
 	run ! gone "$PID"
@@ -531,12 +512,12 @@ locking() {
 	wait_until holds "$READER" q
 	background ipctool fifo-read --lock -l 1 q > out2
 	local second=$PID
-	wait_until locking "$second"
+	wait_until blocked_in '*lock*' "$second"
 	# The first one is not quick, the second may not overtake it.
 	kill -STOP "$READER"
 	printf 'one\ntwo\n' > q
 	run ! gone "$second"
-	locking "$second"
+	blocked_in '*lock*' "$second"
 	kill -CONT "$READER"
 	ends_with 0 "$READER"
 	ends_with 0 "$second"

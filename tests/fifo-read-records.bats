@@ -4,7 +4,7 @@
 # much, delimiters, several FIFOs at once.
 
 # shellcheck disable=SC2016 # programs for an inner shell
-# shellcheck disable=SC2154 # what lib/common and run set
+# shellcheck disable=SC2154,SC2153 # what lib/common and run set
 
 load lib/common
 
@@ -17,12 +17,6 @@ setup() {
 held() {
 	hold rw "$2"
 	printf '%b' "$1" > "$2"
-}
-
-# reader ARG...: fifo-read in the background, its output in the file out
-reader() {
-	background ipctool fifo-read "$@" > out 2> err
-	READER=$PID
 }
 
 # write_as TEXT FD

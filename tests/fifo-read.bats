@@ -10,8 +10,9 @@ setup() {
 	mkfifo q
 }
 
-# reader OPTION...: fifo-read q in the background, waiting, into out and err
-reader() {
+# waiting_reader OPTION...: fifo-read q in the background, asleep, into out and
+# err
+waiting_reader() {
 	background ipctool fifo-read "$@" q > out 2> err
 	READER=$PID
 	wait_until asleep "$READER"
@@ -22,7 +23,7 @@ lines_are() {
 }
 
 @test "what a writer writes arrives, and the run ends when it leaves" {
-	reader
+	waiting_reader
 	put hello q
 	ends_with 0 "$READER"
 	[[ $(< out) == hello ]]
@@ -40,7 +41,7 @@ lines_are() {
 }
 
 @test "the end comes only when the last of several writers has left" {
-	reader
+	waiting_reader
 	hold w q
 	local holder=$PID
 	put one q
@@ -54,7 +55,7 @@ lines_are() {
 }
 
 @test "a writer that comes and leaves without a word ends the run" {
-	reader
+	waiting_reader
 	limited bash -c ': > q'
 	ends_with 0 "$READER"
 	size_is 0 out
@@ -70,7 +71,7 @@ lines_are() {
 }
 
 @test "--follow loses nothing between 2,000 writers, one after the other" {
-	reader -f
+	waiting_reader -f
 	limited bash -c 'for ((i = 1; i <= 2000; i++)); do
 		echo "$i" > q
 	done'
@@ -104,7 +105,7 @@ lines_are() {
 @test "--follow loses nothing between writers at the same time" {
 	local i writers=()
 
-	reader -f
+	waiting_reader -f
 	for i in 1 2 3 4; do
 		background bash -c 'for ((i = 1; i <= 250; i++)); do
 			echo "$1-$i" > q
@@ -123,7 +124,7 @@ lines_are() {
 }
 
 @test "--follow never has the write end open" {
-	reader -f
+	waiting_reader -f
 	put hello q
 	wait_until size_is 6 out
 	wait_until asleep "$READER"
@@ -165,7 +166,7 @@ lines_are() {
 }
 
 @test "--bytes counts across writers under --follow" {
-	reader -f -c 10
+	waiting_reader -f -c 10
 	put one q
 	put two q
 	put three q
@@ -174,7 +175,7 @@ lines_are() {
 }
 
 @test "fewer bytes than --bytes asks for are no failure" {
-	reader -c 100
+	waiting_reader -c 100
 	put hello q
 	ends_with 0 "$READER"
 	[[ $(< out) == hello ]]
@@ -355,12 +356,12 @@ counts_from_the_last() {
 }
 
 @test "a FIFO removed while we wait for a writer is said, and soon" {
-	beats 2 removal_is_said
+	beats 2 reader_is_told
 }
 
-removal_is_said() {
+reader_is_told() {
 	[[ -p q ]] || mkfifo q
-	reader
+	waiting_reader
 	rm q
 	ends_with 1 "$READER" &&
 	    compare_text err "ipctool fifo-read: q: removed while waiting for a writer" \
@@ -368,11 +369,11 @@ removal_is_said() {
 }
 
 @test "a FIFO renamed or replaced while we wait is said, and soon" {
-	reader
+	waiting_reader
 	mv q elsewhere
 	ends_with 1 "$READER"
 	mkfifo q
-	reader
+	waiting_reader
 	mkfifo new
 	mv new q
 	ends_with 1 "$READER"
@@ -380,7 +381,7 @@ removal_is_said() {
 }
 
 @test "a FIFO removed between two writers of --follow is said" {
-	reader -f
+	waiting_reader -f
 	put one q
 	wait_until size_is 4 out
 	wait_until asleep "$READER"
@@ -390,7 +391,7 @@ removal_is_said() {
 }
 
 @test "a FIFO removed while a writer is there is read to its end" {
-	reader
+	waiting_reader
 	hold w q
 	local holder=$PID
 	put one q
@@ -404,7 +405,7 @@ removal_is_said() {
 
 @test "a second link to the FIFO does not hide that its path is gone" {
 	ln q other
-	reader
+	waiting_reader
 	rm q
 	ends_with 1 "$READER"
 }

@@ -3,21 +3,10 @@
 # shellcheck disable=SC2154 # what lib/common sets
 
 load lib/common
+load lib/fifo-stat
 
 # Looking disturbs nobody, is honest, and safe; and looks that repeat.
 # FULL=1 makes the numbers those of the requirements.
-
-state_is() {
-	[[ $(ipctool fifo-stat -rno STATE "$2" 2>/dev/null) == "$1" ]]
-}
-
-looks() {
-	if [[ -n ${FULL-} ]]; then
-		echo "$1"
-	else
-		echo "$2"
-	fi
-}
 
 # Every kind of look at a FIFO.
 look_in_all_ways() {
@@ -33,7 +22,7 @@ look_in_all_ways() {
 @test "whoever is blocked in open stays blocked, however we look" {
 	local i n
 
-	n=$(looks 29 3)		# of 7 looks each
+	n=$(amount 29 3)		# of 7 looks each
 	mkfifo r w
 	background cat r
 	local reader=$PID
@@ -54,7 +43,7 @@ look_in_all_ways() {
 @test "a pipeline that runs while we look loses no byte" {
 	local i n wanted
 
-	n=$(looks 29 2)
+	n=$(amount 29 2)
 	mkfifo q
 	random_file 1000003 chunk
 	background bash -c 'until [[ -e enough ]]; do
@@ -363,17 +352,6 @@ removal_is_seen() {
 	stderr_matches "^ipctool fifo-stat: q: No such file or directory"
 }
 
-# stands_still PARENT: the child that strace(1) runs is held in a call.
-stands_still() {
-	local before after pid
-
-	pid=$(pgrep -P "$1") && [[ /proc/$pid/exe -ef $IPCTOOL ]] || return 1
-	{ read -r before < "/proc/$pid/syscall"; } 2>/dev/null
-	sleep 0.5
-	{ read -r after < "/proc/$pid/syscall"; } 2>/dev/null
-	[[ -n $before && $before == "$after" ]]
-}
-
 @test "a process that ends between a look and the next one is said to have" {
 	need strace
 	local named middle opener looker
@@ -540,23 +518,18 @@ is_not_denied() {
 	wait_until grep -qE '^[0-9]{6,}$' out
 }
 
-# screen REGEX: on the terminal of tmux
-screen() {
-	on_tmux capture-pane -p | grep -q "$1"
-}
-
 @test "--watch on a terminal redraws in place, and q ends it" {
 	need tmux
 	mkfifo q
 	on_tmux -f /dev/null new-session -d -x 100 -y 20 \
 	    "'$IPCTOOL' fifo-stat --watch=100ms '$PWD/q'; echo ended \$?; \
 	    sleep 100"
-	wait_until screen "^NAME"
+	wait_until screen_has "^NAME"
 	hold rw q
-	wait_until screen "held"
+	wait_until screen_has "held"
 	[[ $(on_tmux capture-pane -p | grep -c "^NAME") == 1 ]]
 	on_tmux send-keys q
-	wait_until screen "ended 0"
+	wait_until screen_has "ended 0"
 	on_tmux kill-server
 }
 
@@ -578,25 +551,25 @@ screen() {
 		matches "(^|[[:space:]])icanon"
 		matches "(^|[[:space:]])echo[[:space:]]"
 	}
-	wait_until screen '[$#]'
+	wait_until screen_has '[$#]'
 	typed "ulimit -c 0"
 	typed "'$IPCTOOL' fifo-stat --watch=100ms '$PWD/q'"
-	wait_until screen "^NAME"
+	wait_until screen_has "^NAME"
 	on_tmux send-keys C-z
-	wait_until screen Stopped
+	wait_until screen_has Stopped
 	is_usual
 	# It goes on where it was, with its keys.
 	typed "clear; fg"
-	wait_until screen "^NAME"
+	wait_until screen_has "^NAME"
 	hold rw q
-	wait_until screen "held"
+	wait_until screen_has "held"
 	on_tmux send-keys q
-	wait_until screen '^[$#]'
+	wait_until screen_has '^[$#]'
 	is_usual
 	typed "clear; '$IPCTOOL' fifo-stat --watch=100ms '$PWD/q'"
-	wait_until screen "held"
+	wait_until screen_has "held"
 	on_tmux send-keys "C-\\"
-	wait_until screen Quit
+	wait_until screen_has Quit
 	is_usual
 	on_tmux kill-server
 }

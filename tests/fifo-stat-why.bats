@@ -1,17 +1,13 @@
 #!/usr/bin/env bats
 
 load lib/common
+load lib/fifo-stat
 
 # Who waits for whom: --why and --graph.
 
 teardown() {
 	common_teardown
 	! mountpoint -q small || umount small
-}
-
-# The state of a FIFO, for wait_until.
-state_is() {
-	[[ $(ipctool fifo-stat -rno STATE "$2" 2>/dev/null) == "$1" ]]
 }
 
 # doing_is WHAT PID: the process does that, as its first line says.
@@ -364,17 +360,6 @@ self_pipe() {
 		skip "there is no io_uring"
 	fi
 	no_deadlock "waiter \($PID\) has an io_uring, which may end its wait" q
-}
-
-# stands_still PARENT: the child that strace(1) runs is held in a call.
-stands_still() {
-	local before after pid
-
-	pid=$(pgrep -P "$1") && [[ /proc/$pid/exe -ef $IPCTOOL ]] || return 1
-	{ read -r before < "/proc/$pid/syscall"; } 2>/dev/null
-	sleep 0.5
-	{ read -r after < "/proc/$pid/syscall"; } 2>/dev/null
-	[[ -n $before && $before == "$after" ]]
 }
 
 @test "two that talk to each other are in no deadlock, though each is seen to wait" {

@@ -13,8 +13,8 @@ teardown() {
 	done
 }
 
-# state_is STATE FIFO: in a word, as text and as JSON.
-state_is() {
+# shows_state STATE FIFO: in a word, as text and as JSON.
+shows_state() {
 	local word
 
 	word=$(ipctool fifo-stat -rno STATE "$2" 2> stderr)
@@ -30,7 +30,7 @@ json() {
 	ipctool fifo-stat -J "$@" > json 2> stderr
 }
 
-ask() {
+json_has() {
 	local answer
 
 	answer=$(limited jq -r ".[\"fifo-stat\"][0] | $1" json)
@@ -54,26 +54,18 @@ all_visible() {
 	[[ $hidden == 0 ]]
 }
 
-fill() {
-	need perl
-	# shellcheck disable=SC2016
-	limited perl -e 'open(my $f, "+<", $ARGV[0]) or die;
-	    use Fcntl; fcntl($f, F_SETFL, O_NONBLOCK | O_RDWR);
-	    1 while syswrite($f, "x" x 4096)' "$1"
-}
-
 @test "nobody has it open" {
 	mkfifo q
 	if all_visible q; then
-		state_is unused q
+		shows_state unused q
 		says "nobody (in this PID name space )?(has|is seen to have) it open; .*" q
 		need jq
 		json q
-		ask .unread 0
-		ask .readers 0
-		ask .children null
+		json_has .unread 0
+		json_has .readers 0
+		json_has .children null
 	else
-		state_is not-visible q
+		shows_state not-visible q
 		says "no process in sight has it open; not visible: .*" q
 	fi
 }
@@ -83,18 +75,18 @@ fill() {
 	mkfifo q
 	background cat q
 	wait_until opening "$PID"
-	state_is opening-read q
+	shows_state opening-read q
 	says "cat \($PID\) waits in open for a writer; a process that opens it for writing ends that" q
 	json q
-	ask .state opening-read
-	ask .readers 0
-	ask .writers 0
-	ask .opening 1
-	ask '.children[0].pid' "$PID"
-	ask '.children[0].fd' null
-	ask '.children[0].end' read
-	ask '.children[0].doing' opening
-	ask '.children[0].wait | type' number
+	json_has .state opening-read
+	json_has .readers 0
+	json_has .writers 0
+	json_has .opening 1
+	json_has '.children[0].pid' "$PID"
+	json_has '.children[0].fd' null
+	json_has '.children[0].end' read
+	json_has '.children[0].doing' opening
+	json_has '.children[0].wait | type' number
 }
 
 @test "a writer that opens what it has pinned is no opener of anything of ours" {
@@ -114,23 +106,23 @@ fill() {
 	mkfifo q
 	background bash -c 'exec 5> q'
 	wait_until opening "$PID"
-	state_is opening-write q
+	shows_state opening-write q
 	says "bash \($PID\) waits in open for a reader; a process that opens it for reading ends that" q
 	json q
-	ask '.children[0].end' write
-	ask '.children[0].doing' opening
+	json_has '.children[0].end' write
+	json_has '.children[0].doing' opening
 }
 
 @test "a reader and no writer" {
 	mkfifo q
 	hold r q
-	state_is no-writer q
+	shows_state no-writer q
 	says "no writer; a read gets end of file, until a process opens it for writing" q
 }
 
 @test "a writer and no reader" {
 	make_dead
-	state_is no-reader .dead
+	shows_state no-reader .dead
 	says "no reader; a write fails with EPIPE, until a process opens it for reading" .dead
 }
 
@@ -138,7 +130,7 @@ fill() {
 	mkfifo q
 	hold r q
 	put hello q
-	state_is left-over q
+	shows_state left-over q
 	says "6 bytes unread, and no writer any more; a read gets them, and then end of file, until .*" q
 }
 
@@ -150,12 +142,12 @@ fill() {
 	exec {both}<> q {dead}> q
 	echo hello >&"$both"
 	exec {both}>&-
-	state_is unreached q
+	shows_state unreached q
 	says "6 bytes unread, and no reader; a write fails .*" q
 	json q
-	ask .unread 6
-	ask .readers 0
-	ask '.writers > 0' true
+	json_has .unread 6
+	json_has .readers 0
+	json_has '.writers > 0' true
 }
 
 @test "both ends are open, and nobody waits" {
@@ -165,7 +157,7 @@ fill() {
 	hold r q
 	hold w q
 	die_pid "$both"
-	state_is idle q
+	shows_state idle q
 	says "empty; both ends are open, and nobody waits" q
 }
 
@@ -173,19 +165,19 @@ fill() {
 	need jq
 	mkfifo q
 	hold rw q
-	state_is held q
+	shows_state held q
 	says "empty; hold \($PID\) holds it open for reading and writing, so that nobody waits in open" q
 	json q
-	ask .readers 1
-	ask .writers 1
-	ask '.children[0].end' both
+	json_has .readers 1
+	json_has .writers 1
+	json_has '.children[0].end' both
 }
 
 @test "data, and nobody waits" {
 	mkfifo q
 	hold rw q
 	put hello q
-	state_is data q
+	shows_state data q
 	says "6 bytes unread; hold \($PID\) can read, and nobody waits" q
 }
 
@@ -195,12 +187,12 @@ fill() {
 	background cat q
 	local cat=$PID
 	hold w q
-	wait_until state_is reading q
+	wait_until shows_state reading q
 	says "empty; cat \($cat\) waits for data; hold \($PID\) can write, or close it" q
 	json q
-	ask ".children[] | select(.pid == $cat).doing" reading
-	ask ".children[] | select(.pid == $cat).fd" 3
-	ask ".children[] | select(.pid == $cat).call" read
+	json_has ".children[] | select(.pid == $cat).doing" reading
+	json_has ".children[] | select(.pid == $cat).fd" 3
+	json_has ".children[] | select(.pid == $cat).call" read
 }
 
 @test "a writer that waits for room, and who could read" {
@@ -209,18 +201,18 @@ fill() {
 	hold r q
 	local reader=$PID
 	background bash -c 'exec yes > q'
-	wait_until state_is writing q
+	wait_until shows_state writing q
 	says "full; yes \($PID\) waits for room; hold \($reader\) can read" q
 	json q
-	ask '.unread == .capacity' true
-	ask ".children[] | select(.pid == $PID).doing" writing
+	json_has '.unread == .capacity' true
+	json_has ".children[] | select(.pid == $PID).doing" writing
 }
 
 @test "a writer that waits for room though bytes would fit: a pipe holds pages" {
 	mkfifo q
 	hold r q
 	background "$TOOLS_DIR/peer-write" --bytes=100000 --chunk=3000 q
-	wait_until state_is writing q
+	wait_until shows_state writing q
 	says "no room for more than the [0-9]+ of [0-9]+ bytes in it; peer-write \($PID\) waits for room; .* can read" q
 }
 
@@ -228,7 +220,7 @@ fill() {
 	mkfifo q
 	hold rw q
 	fill q
-	state_is full q
+	shows_state full q
 	says "full; the next write waits until it is read by hold \($PID\)" q
 }
 
@@ -257,7 +249,7 @@ fill() {
 	local reader=$PID
 	wait_until holds "$reader" q
 	hold w q
-	wait_until state_is reading q
+	wait_until shows_state reading q
 	says "empty; ipctool \($reader\) waits for data; .*" q
 	run -0 --separate-stderr ipctool fifo-stat -rno PID,DOING q
 	matches "$reader polling"
@@ -268,7 +260,7 @@ fill() {
 	for how in poll select epoll; do
 		mkfifo "$how"
 		background "$TOOLS_DIR/waiter" "$how" "$how"
-		wait_until state_is reading "$how"
+		wait_until shows_state reading "$how"
 		run -9 --separate-stderr ipctool fifo-stat --why "$how"
 		matches "waits in p?e?$how(6|_wait|_pwait)? for data in $how"
 	done
@@ -282,21 +274,21 @@ fill() {
 		[[ $(ipctool fifo-stat -rno DOING q 2>/dev/null) == polling ]]
 	}
 	wait_until polls
-	state_is held q
+	shows_state held q
 	hold r q
 	says "empty; both ends are open, and waiter \($waiter\) polls, though there is room" q
-	state_is idle q
+	shows_state idle q
 	put hello q
 	says "6 bytes unread; waiter \($waiter\), hold \($PID\) can read, and waiter \($waiter\) polls, though there is room" q
-	state_is data q
+	shows_state data q
 	fill q
-	wait_until state_is writing q
+	wait_until shows_state writing q
 }
 
 @test "a reader that waits with a time-out is not stuck" {
 	mkfifo q
 	background "$TOOLS_DIR/waiter" timed q
-	wait_until state_is reading q
+	wait_until shows_state reading q
 	run -0 --separate-stderr ipctool fifo-stat --why q
 	matches "for data in q, or until a time-out"
 }
@@ -304,14 +296,14 @@ fill() {
 @test "only itself: both ends are in one process" {
 	mkfifo q
 	background bash -c 'exec cat <> q'
-	wait_until state_is reading q
+	wait_until shows_state reading q
 	says "empty; cat \($PID\) waits for data; the only writer is the same process" q
 }
 
 @test "a thread that is not the first one is found" {
 	mkfifo q
 	background "$TOOLS_DIR/waiter" open q
-	wait_until state_is opening-read q
+	wait_until shows_state opening-read q
 	run -0 --separate-stderr ipctool fifo-stat -rno PID,TID,DOING q
 	matches "^$PID [0-9]+ opening\$"
 	[[ $output != "$PID $PID"* ]]
@@ -336,7 +328,7 @@ in_root() {
 	for path in "/ /var/run/q" "/deep/er ../../../../var/run/q"; do
 		# shellcheck disable=SC2086
 		in_root cr $path
-		state_is opening-read "cr$PWD/run/q"
+		shows_state opening-read "cr$PWD/run/q"
 		run -0 --separate-stderr ipctool fifo-stat run/q
 		lacks perl
 		run -0 --separate-stderr ipctool fifo-stat -rno NAME,STATE \
@@ -384,8 +376,8 @@ in_root() {
 	run -0 --separate-stderr ipctool fifo-stat -rno NAME,STATE "$cat:0"
 	matches "^pipe:\[[0-9]+\] reading\$"
 	json "$cat:0"
-	ask .type pipe
-	ask '[.children[] | .command] | sort | join(" ")' "cat sleep"
+	json_has .type pipe
+	json_has '[.children[] | .command] | sort | join(" ")' "cat sleep"
 	run -0 --separate-stderr ipctool fifo-stat -rno NAME,STATE "$cat"
 	matches "pipe:\[[0-9]+\] reading"
 	pkill -P "$PID"

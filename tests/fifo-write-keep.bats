@@ -13,30 +13,13 @@ setup() {
 	mkfifo q a b c
 }
 
-# writer ARG...: fifo-write in the background, standard input from $IN
-writer() {
-	background bash -c 'exec "$IPCTOOL" fifo-write "${@:2}" < "$1"' \
-	    bash "${IN:-/dev/null}" "$@" 2> err
-	WRITER=$PID
-}
-
-# collect FIFO...: what comes out of each, into the file out.FIFO
-collect() {
+# collect_each FIFO...: what comes out of each, into the file out.FIFO
+collect_each() {
 	local fifo
 
 	for fifo in "$@"; do
 		background cat "$fifo" > "out.$fifo"
 	done
-}
-
-err_is() {
-	compare_text "standard error" "ipctool fifo-write: $1" "$(< err)"
-}
-
-# unread FIFO: how many bytes are in it
-unread() {
-	perl -e 'open(my $f, "+<", $ARGV[0]) or die; my $n = pack("i", 0);
-		ioctl($f, 0x541b, $n) or die; print unpack("i", $n), "\n"' "$1"
 }
 
 # -- --keep
@@ -137,21 +120,21 @@ two_lines_reader() {
 	two_lines_reader
 	IN=data writer -k -w 0.3 q
 	ends_with 124 "$WRITER"
-	err_is "q: no reader within 0.3s, after 21 bytes"
+	err_is "ipctool fifo-write: q: no reader within 0.3s, after 21 bytes"
 	IN=data writer -k -w 0.1 q
 	ends_with 124 "$WRITER"
-	err_is "q: no reader within 0.1s"
+	err_is "ipctool fifo-write: q: no reader within 0.1s"
 	two_lines_reader
 	IN=data writer -k -t 0.3 q
 	ends_with 124 "$WRITER"
-	err_is "not done within 0.3s (--timeout), after 21 bytes"
+	err_is "ipctool fifo-write: not done within 0.3s (--timeout), after 21 bytes"
 }
 
 @test "--keep: --idle-timeout does not count between readers" {
 	seq 10 > data
 	two_lines_reader
 	timed eval 'IN=data writer -k -T 0.1 -w 0.5 q; ends_with 124 "$WRITER"'
-	err_is "q: no reader within 0.5s, after 21 bytes"
+	err_is "ipctool fifo-write: q: no reader within 0.5s, after 21 bytes"
 	at_least 500 "$elapsed"
 }
 
@@ -166,7 +149,7 @@ removal_between_readers() {
 	run -0 ipctool fifo-read -l 2 q
 	rm q
 	ends_with 1 "$WRITER" &&
-	    err_is "q: removed while waiting for a reader, after 21 bytes"
+	    err_is "ipctool fifo-write: q: removed while waiting for a reader, after 21 bytes"
 }
 
 @test "--keep dies of a signal while it waits for the next reader" {
@@ -215,7 +198,7 @@ removal_between_readers() {
 	hold r q
 	writer -D -m hello q
 	need perl
-	wait_until eval '(($(unread q) == 6))'
+	wait_until unread_is 6 q
 	wait_until asleep "$WRITER"
 	run ! gone "$WRITER"
 	run -0 limited head -c 3 q
@@ -234,14 +217,14 @@ removal_between_readers() {
 	hold r q
 	local holder=$PID
 	writer -D -m hello q
-	wait_until eval '(($(unread q) == 6))'
+	wait_until unread_is 6 q
 	die_pid "$holder"
 	ends_with 4 "$WRITER"
-	err_is "q: the reader left with 6 bytes unread, after 6 bytes"
+	err_is "ipctool fifo-write: q: the reader left with 6 bytes unread, after 6 bytes"
 	writer --drain -m hello -m world q
 	run -0 limited head -c 7 q
 	ends_with 4 "$WRITER"
-	err_is "q: the reader left with 5 bytes unread, after 12 bytes"
+	err_is "ipctool fifo-write: q: the reader left with 5 bytes unread, after 12 bytes"
 }
 
 @test "--drain: other writers make it unknowable: cannot confirm, status 1" {
@@ -249,14 +232,14 @@ removal_between_readers() {
 	local holder=$PID
 	writer -D -m hello q
 	need perl
-	wait_until eval '(($(unread q) == 6))'
+	wait_until unread_is 6 q
 	wait_until asleep "$WRITER"
 	echo other > q
-	wait_until eval '(($(unread q) == 12))'
+	wait_until unread_is 12 q
 	run ! gone "$WRITER"
 	die_pid "$holder"
 	ends_with 1 "$WRITER"
-	err_is "q: cannot confirm that all was read: others write to it, too, after 6 bytes"
+	err_is "ipctool fifo-write: q: cannot confirm that all was read: others write to it, too, after 6 bytes"
 }
 
 @test "--drain: what was there before us may be what was read: cannot confirm" {
@@ -265,7 +248,7 @@ removal_between_readers() {
 	echo before > q
 	writer -D -m hello q
 	need perl
-	wait_until eval '(($(unread q) == 13))'
+	wait_until unread_is 13 q
 	wait_until asleep "$WRITER"
 	limited head -c 3 q > out
 	wait_until asleep "$WRITER"
@@ -279,7 +262,7 @@ removal_between_readers() {
 	hold r q
 	writer -D -m hello q
 	need perl
-	wait_until eval '(($(unread q) == 6))'
+	wait_until unread_is 6 q
 	wait_until asleep "$WRITER"
 	echo other > q
 	[[ $(queued q) == $'hello\nother' ]]
@@ -340,7 +323,7 @@ thirty_messages() {
 	exec {fd}<> q
 	writer -D -m hello q
 	need perl
-	wait_until eval '(($(unread q) == 6))'
+	wait_until unread_is 6 q
 	rm q
 	wait_until asleep "$WRITER"
 	run ! gone "$WRITER"
@@ -362,7 +345,7 @@ thirty_messages() {
 
 @test "several FIFOs: each record goes to all" {
 	random_file 3M data
-	collect a b c
+	collect_each a b c
 	run -0 --separate-stderr ipctool fifo-write a b c < data
 	stderr_is ""
 	for pid in "${pids[@]}"; do
@@ -378,7 +361,7 @@ thirty_messages() {
 
 	for options in "-m one -m two" "-A -m one -m two" \
 	    "--lock -m one -m two" "-D -m one -m two" "-k -m one -m two"; do
-		collect a b
+		collect_each a b
 		# shellcheck disable=SC2086
 		run -0 --separate-stderr ipctool fifo-write $options a b
 		stderr_is ""
@@ -391,7 +374,7 @@ thirty_messages() {
 	done
 	yes 0123456789abcde | head -n 50000 > data
 	for options in "" -A --lock -k -D; do
-		collect a b
+		collect_each a b
 		# shellcheck disable=SC2086
 		run -0 --separate-stderr ipctool fifo-write $options a b < data
 		stderr_is ""
@@ -407,13 +390,13 @@ thirty_messages() {
 @test "several FIFOs: data starts when all have a reader" {
 	random_file 1M data
 	IN=data writer a b c
-	collect a c
+	collect_each a c
 	wait_until holds "${pids[1]}" a
 	wait_until holds "${pids[2]}" c
 	size_is 0 out.a
 	size_is 0 out.c
 	run ! gone "$WRITER"
-	collect b
+	collect_each b
 	ends_with 0 "$WRITER"
 	for pid in "${pids[@]:1}"; do
 		ends_with 0 "$pid"
@@ -446,7 +429,7 @@ thirty_messages() {
 
 @test "several FIFOs: one reader dies: all others get everything, status 1" {
 	random_file 3M data
-	collect a c
+	collect_each a c
 	background "$TOOLS_DIR/peer-check" --stop=100000 b > taken
 	run -1 --separate-stderr ipctool fifo-write a b c < data
 	stderr_matches '^ipctool fifo-write: b: the reader left after [0-9]+ bytes$'
@@ -461,7 +444,7 @@ thirty_messages() {
 	local fd
 
 	mkfifo input
-	collect a
+	collect_each a
 	local collector=$PID
 	background head -n 1 b > out.b
 	local head=$PID
@@ -470,7 +453,7 @@ thirty_messages() {
 	echo one >&"$fd"
 	ends_with 0 "$head"
 	wait_until test -s err
-	err_is "b: the reader left after 4 bytes"
+	err_is "ipctool fifo-write: b: the reader left after 4 bytes"
 	echo two >&"$fd"
 	wait_until size_is 8 out.a
 	exec {fd}>&-
@@ -489,7 +472,7 @@ thirty_messages() {
 
 @test "several FIFOs: the slowest reader sets the pace, and nothing is lost" {
 	random_file 400K data
-	collect a
+	collect_each a
 	background "$TOOLS_DIR/peer-check" --bytes=400K --chunk=4096 \
 	    --delay=200 b > taken
 	run -0 ipctool fifo-write a b < data
@@ -500,7 +483,7 @@ thirty_messages() {
 }
 
 @test "several FIFOs: one without a reader ends the wait as a single one does" {
-	collect a
+	collect_each a
 	wait_until opening "$PID"
 	run -124 --separate-stderr ipctool fifo-write -w 0.2 -m x a b
 	stderr_is "ipctool fifo-write: b: no reader within 0.2s"
@@ -527,7 +510,7 @@ removal_of_one() {
 	writer -m x a b
 	wait_until eval 'helper_opens "$WRITER"'
 	rm b
-	ends_with 1 "$WRITER" && err_is "b: removed while waiting for a reader"
+	ends_with 1 "$WRITER" && err_is "ipctool fifo-write: b: removed while waiting for a reader"
 }
 
 # One of its threads is blocked inside open(2).
@@ -560,7 +543,7 @@ helper_opens() {
 
 @test "several FIFOs: a record that cannot be atomic is status 8" {
 	head -c 5000 /dev/zero > long
-	collect a b
+	collect_each a b
 	run -8 --separate-stderr ipctool fifo-write -A a b < long
 	stderr_matches "a record longer than 4096 bytes cannot be atomic"
 	for pid in "${pids[@]}"; do

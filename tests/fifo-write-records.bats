@@ -5,6 +5,7 @@
 
 # shellcheck disable=SC2016 # programs for an inner shell
 # shellcheck disable=SC2154,SC2030,SC2031 # what lib/common and run set
+# shellcheck disable=SC2034 # and use
 
 load lib/common
 
@@ -13,36 +14,10 @@ setup() {
 	mkfifo q
 }
 
-# collect [FIFO]: what comes out of it, into the file out, until the end
-collect() {
-	background cat "${1:-q}" > out
-	COLLECTOR=$PID
-}
-
-# writer OPTION...: fifo-write q in the background, standard input from $IN
-writer() {
-	background bash -c 'exec "$IPCTOOL" fifo-write "${@:2}" q < "$1"' \
-	    bash "${IN:-/dev/null}" "$@" 2> err
-	WRITER=$PID
-}
-
 # record C LENGTH: a line of this length in all, out of this character
 record() {
 	head -c $(($2 - 1)) /dev/zero | tr '\0' "$1"
 	echo
-}
-
-err_is() {
-	compare_text "standard error" "ipctool fifo-write: $1" "$(< err)"
-}
-
-# It is blocked in fcntl(2).
-locking() {
-	local wchan=
-
-	{ read -r wchan < "/proc/$1/wchan"; } 2>/dev/null ||
-	    [[ -n $wchan ]] || return 1
-	[[ $wchan == *setlk* ]]
 }
 
 # -- --atomic
@@ -125,7 +100,7 @@ locking() {
 
 	mkfifo input
 	collect
-	IN=input writer -A
+	IN=input writer -A q
 	exec {fd}<> input
 	printf 'one\ntw' >&"$fd"
 	wait_until size_is 4 out
@@ -232,16 +207,10 @@ make_locker() {
 	record x 300000 > long
 	hold r q
 	HOLDER=$PID
-	IN=long writer --lock
+	IN=long writer --lock q
 	wait_until eval '(($(unread q) >= 65536))'
 	wait_until asleep "$WRITER"
 	LOCKER=$WRITER
-}
-
-# unread FIFO: how many bytes are in it
-unread() {
-	perl -e 'open(my $f, "+<", $ARGV[0]) or die; my $n = pack("i", 0);
-		ioctl($f, 0x541b, $n) or die; print unpack("i", $n), "\n"' "$1"
 }
 
 @test "--lock: a second one with --nonblock is status 7 and writes nothing" {
@@ -262,7 +231,7 @@ unread() {
 	make_locker
 	background ipctool fifo-write --lock -m second q
 	local second=$PID
-	wait_until locking "$second"
+	wait_until blocked_in '*setlk*' "$second"
 	collect
 	ends_with 0 "$LOCKER"
 	ends_with 0 "$second"
@@ -286,7 +255,7 @@ unread() {
 	at_least 200 "$elapsed"
 	for signal in TERM INT HUP; do
 		background ipctool fifo-write --lock -m x q
-		wait_until locking "$PID"
+		wait_until blocked_in '*setlk*' "$PID"
 		kill -s "$signal" "$PID"
 		ends_with $((128 + $(kill -l "$signal"))) "$PID"
 	done
@@ -297,7 +266,7 @@ unread() {
 	make_locker
 	background ipctool fifo-write --lock -m x q 2> err2
 	local second=$PID
-	wait_until locking "$second"
+	wait_until blocked_in '*setlk*' "$second"
 	die_pid "$HOLDER"
 	ends_with 4 "$LOCKER"
 	ends_with 4 "$second"
@@ -319,10 +288,10 @@ unread() {
 	need perl
 	mkfifo input
 	hold r q
-	IN=input writer --lock
+	IN=input writer --lock q
 	exec {fd}<> input
 	printf 'one\nhalf' >&"$fd"
-	wait_until eval '(($(unread q) == 4))'
+	wait_until unread_is 4 q
 	run -0 ipctool fifo-write -n --lock -m two q
 	printf ' done\n' >&"$fd"
 	exec {fd}>&-
@@ -379,7 +348,7 @@ unread() {
 	local fd n
 
 	mkfifo input
-	IN=input writer --drop
+	IN=input writer --drop q
 	exec {fd}<> input
 	for n in 1 2 3; do
 		echo "nobody $n" >&"$fd"
@@ -400,7 +369,7 @@ unread() {
 	local fd
 
 	mkfifo input
-	IN=input writer --drop
+	IN=input writer --drop q
 	exec {fd}<> input
 	background head -n 1 q > out
 	wait_until eval 'echo record >&"$fd"; gone '"$PID"
@@ -509,27 +478,27 @@ unread() {
 		exec {fd}<> input
 		echo hello >&"$fd"
 		# shellcheck disable=SC2086
-		IN=input writer $option -T 0.2
+		IN=input writer $option -T 0.2 q
 		ends_with 124 "$WRITER"
-		err_is "nothing moved for 0.2s (--idle-timeout), after 6 bytes"
+		err_is "ipctool fifo-write: nothing moved for 0.2s (--idle-timeout), after 6 bytes"
 		echo hello >&"$fd"
 		# shellcheck disable=SC2086
-		IN=input writer $option -t 0.3
+		IN=input writer $option -t 0.3 q
 		ends_with 124 "$WRITER"
-		err_is "not done within 0.3s (--timeout), after 6 bytes"
+		err_is "ipctool fifo-write: not done within 0.3s (--timeout), after 6 bytes"
 		queued q > /dev/null
 		die_pid "$PID" "${pids[@]}"
 		exec {fd}>&-
 
 		collect
 		# shellcheck disable=SC2086
-		IN=input writer $option
+		IN=input writer $option q
 		exec {fd}<> input
 		echo hello >&"$fd"
 		wait_until size_is 6 out
 		die_pid "$COLLECTOR"
 		ends_with 4 "$WRITER"
-		err_is "q: the reader left after 6 bytes"
+		err_is "ipctool fifo-write: q: the reader left after 6 bytes"
 		exec {fd}>&-
 	done
 }

@@ -10,20 +10,6 @@ setup() {
 	mkfifo q
 }
 
-# collect: what comes out of q, into out, until the end
-collect() {
-	background cat q > out
-	COLLECTOR=$PID
-}
-
-# writer OPTION...: fifo-write q in the background, standard input from $IN,
-# which it opens itself, as that may take a while
-writer() {
-	background bash -c 'exec "$IPCTOOL" fifo-write "${@:2}" q < "$1"' \
-	    bash "${IN:-/dev/null}" "$@" 2> err
-	WRITER=$PID
-}
-
 @test "standard input goes to the reader, and its end is ours" {
 	random_file 1M data
 	collect
@@ -37,7 +23,7 @@ writer() {
 @test "what comes down a pipe goes on at once, not when it is full" {
 	mkfifo input
 	collect
-	IN=input writer
+	IN=input writer q
 	exec {input}<> input
 	echo one >&"$input"
 	wait_until size_is 4 out
@@ -63,7 +49,7 @@ writer() {
 	ends_with 0 "$COLLECTOR"
 	same data out
 
-	IN=data writer
+	IN=data writer q
 	wait_until opening "$WRITER"
 	collect
 	ends_with 0 "$WRITER"
@@ -73,7 +59,7 @@ writer() {
 
 @test "a waiting writer and a fifo-read find each other, whoever comes first" {
 	echo hello > data
-	IN=data writer
+	IN=data writer q
 	wait_until opening "$WRITER"
 	run -0 ipctool fifo-read q
 	is hello
@@ -180,7 +166,7 @@ writer() {
 @test "--nonblock may wait for standard input" {
 	hold r q
 	mkfifo input
-	IN=input writer -n
+	IN=input writer -n q
 	exec {input}<> input
 	wait_until holds "$WRITER" q
 	echo hello >&"$input"
@@ -347,7 +333,7 @@ writer() {
 	random_file 2M data
 	hold r q
 	local holder=$PID
-	IN=data writer
+	IN=data writer q
 	mkfifo control
 	background "$TOOLS_DIR/peer-check" --stop=100000 --linger q \
 	    <> control > taken
@@ -369,16 +355,12 @@ writer() {
 	same rest <(tail -c +$((taken + 1)) data | head -c "$rest")
 }
 
-stopped() {
-	[[ $(sed 's/.*) //; s/ .*//' "/proc/$1/stat") == T ]]
-}
-
 @test "a reader that leaves is noticed while the input is silent" {
 	mkfifo input
 	hold rw input
 	background head -n 1 q
 	local reader=$PID
-	IN=input writer
+	IN=input writer q
 	echo hello > input
 	ends_with 0 "$reader"
 	ends_with 4 "$WRITER"
@@ -387,7 +369,7 @@ stopped() {
 
 @test "a reader that comes and goes without reading is status 4" {
 	random_file 1M data
-	IN=data writer
+	IN=data writer q
 	wait_until opening "$WRITER"
 	limited bash -c ': < q'
 	ends_with 4 "$WRITER"
@@ -395,12 +377,12 @@ stopped() {
 }
 
 @test "a FIFO removed while we wait for a reader is said, within 2 s" {
-	beats 2 removal_is_said
+	beats 2 writer_is_told
 }
 
-removal_is_said() {
+writer_is_told() {
 	[[ -p q ]] || mkfifo q
-	writer -m x
+	writer -m x q
 	wait_until opening "$WRITER"
 	rm q
 	ends_with 1 "$WRITER" &&
@@ -409,7 +391,7 @@ removal_is_said() {
 }
 
 @test "a FIFO replaced while we wait for a reader is said, not written to" {
-	writer -m x
+	writer -m x q
 	wait_until opening "$WRITER"
 	mkfifo new
 	mv new q

@@ -38,12 +38,6 @@ whole() {
 		END { if (!bad) print NR; exit bad }'
 }
 
-# counter NAME SINK: out of --stats=json in $stderr
-counter() {
-	jq -r --arg sink "$2" ".stats[] | select(.sink == \$sink) | .$1" \
-	    <<< "$stderr"
-}
-
 # For perl: takes so many bytes in a read, with pauses.
 SLOW='open(my $f, "<", $ARGV[0]) or die;
 	while (sysread($f, my $data, $ARGV[1])) {

@@ -5,12 +5,6 @@
 
 load lib/common
 
-# counter NAME SINK: out of --stats=json in $stderr
-counter() {
-	jq -r --arg sink "$2" ".stats[] | select(.sink == \$sink) | .$1" \
-	    <<< "$stderr"
-}
-
 @test "a tap on a FIFO without a reader holds nobody up, and is counted" {
 	need jq
 	mkfifo tap

@@ -344,7 +344,7 @@ ipctool pipe-relay: missing2: No such file or directory"
 		    "$IPCTOOL" pipe-relay -n "$1" -o q 2> err' bash "$option"
 		local run=$PID
 		# Its last byte is in, and the relay waits for more, in vain.
-		wait_until is_full q
+		wait_until unread_is 65536 q
 		wait_until relay_rests "$run"
 		put go control
 		ends_with 0 "$run"
@@ -365,19 +365,12 @@ ipctool pipe-relay: missing2: No such file or directory"
 		    read -r line < control; } | "$IPCTOOL" pipe-relay "$1" \
 		    --pipe-size=keep -T 2 -o q' bash "$option"
 		local run=$PID
-		wait_until is_full q
+		wait_until unread_is 65536 q
 		wait_until relay_rests "$run"
 		put go control
 		ends_with 0 "$run"
 		die_pid "$holder"
 	done
-}
-
-# is_full FIFO: 64 KiB are in it
-is_full() {
-	[[ $(perl -MFcntl -e 'sysopen(my $f, $ARGV[0], O_RDONLY | O_NONBLOCK)
-	    or die; my $n = pack("i", 0); ioctl($f, 0x541b, $n) or die;
-	    print unpack("i", $n)' "$1") == 65536 ]]
 }
 
 # relay_rests PID: the relay that it started is waiting, or has ended

@@ -53,23 +53,6 @@ done_with() {
 	fi
 }
 
-says() {
-	grep -qs -- "$1" err
-}
-
-# unread N [FIFO]: so many bytes are in it, or in q
-unread() {
-	[[ $(perl -e 'open(my $f, "+<", $ARGV[0]) or die; my $n = pack("i", 0);
-		ioctl($f, 0x541b, $n) or die;
-		print unpack("i", $n)' "${2:-q}") == "$1" ]]
-}
-
-# fill: to the brim; somebody has it open
-fill() {
-	head -c 65536 /dev/zero | limited dd of=q bs=65536 oflag=nonblock \
-	    iflag=fullblock status=none
-}
-
 @test "A: nothing has the name" {
 	local option
 
@@ -82,7 +65,7 @@ fill() {
 	done
 	cell A2
 	started fifo-read -F -l 1 q
-	wait_until says 'q: does not exist yet'
+	wait_until grep -qs -- 'q: does not exist yet' err
 	mkfifo q
 	put hello q
 	done_with 0
@@ -241,7 +224,7 @@ reader_opening() {
 		queued q > /dev/null
 		started fifo-write "$option" -m hello q
 		need perl
-		wait_until unread 6
+		wait_until unread_is 6 q
 		wait_until asleep "$RUN"
 		run ! gone "$RUN"
 		[[ $(queued q) == hello ]]
@@ -292,7 +275,7 @@ reader_opening() {
 	local option
 
 	hold r q
-	fill
+	fill q
 	for option in "" -k -D; do
 		cell H1
 		[[ -z $option ]] || cell H4
@@ -325,7 +308,7 @@ reader_opening() {
 		exec {fd}<> input
 		echo hello >&"$fd"
 		need perl
-		wait_until unread 6
+		wait_until unread_is 6 q
 		die_pid "${pids[-2]}"
 		done_with 4 "q: the reader left after 6 bytes"
 		exec {fd}>&-
@@ -336,7 +319,7 @@ reader_opening() {
 	RUN=$PID
 	exec {fd}<> input
 	echo hello >&"$fd"
-	wait_until unread 6
+	wait_until unread_is 6 q
 	die_pid "${pids[-2]}"
 	# What comes while nobody reads is dropped; the next one gets the next.
 	background bash -c 'read -r line < q && echo "$line"' > got
@@ -352,7 +335,7 @@ reader_opening() {
 	RUN=$PID
 	exec {fd}<> input
 	echo hello >&"$fd"
-	wait_until unread 6
+	wait_until unread_is 6 q
 	die_pid "$holder"
 	done_with 124 "q: no reader within 0.3s, after 6 bytes"
 	exec {fd}>&-
@@ -374,7 +357,7 @@ reader_opening() {
 	hold r q
 	holder=$PID
 	started fifo-write -k -m hello q
-	wait_until unread 6
+	wait_until unread_is 6 q
 	die_pid "$holder"
 	ends 0 fifo-read -c 2 q
 	is he
@@ -384,27 +367,27 @@ reader_opening() {
 	hold r q
 	holder=$PID
 	started fifo-write -k -w 0.2 -m hello q
-	wait_until unread 6
+	wait_until unread_is 6 q
 	die_pid "$holder"
 	done_with 124 "q: no reader within 0.2s, after 6 bytes"
 	cell J4
 	hold r q
 	holder=$PID
 	started fifo-write -D -m hello q
-	wait_until unread 6
+	wait_until unread_is 6 q
 	die_pid "$holder"
 	done_with 4 "q: the reader left with 6 bytes unread, after 6 bytes"
 	cell J5
 	hold r q
 	holder=$PID
 	started fifo-write -D -m hello q
-	wait_until unread 6
+	wait_until unread_is 6 q
 	wait_until asleep "$RUN"
 	echo other > q
 	wait_until asleep "$RUN"
 	die_pid "$holder"
 	ends_with 1 "$RUN"
-	says "cannot confirm that all was read"
+	grep -qs -- "cannot confirm that all was read" err
 }
 
 @test "K: the last writer leaves" {
@@ -479,7 +462,7 @@ reader_opening() {
 	exec {fd}<> input
 	echo one >&"$fd"
 	need perl
-	wait_until unread 0 input
+	wait_until unread_is 0 input
 	rm q
 	echo two >&"$fd"
 	exec {fd}>&-
@@ -560,7 +543,7 @@ reader_opening() {
 	background bash -c 'exec "$IPCTOOL" fifo-write --lock q < long'
 	locker=$PID
 	need perl
-	wait_until unread 65536
+	wait_until unread_is 65536 q
 	wait_until asleep "$locker"
 	cell N4
 	ends 124 fifo-write --lock -T 0.1 -m x q

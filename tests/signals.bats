@@ -176,10 +176,6 @@ lines() {
 	done
 }
 
-stopped() {
-	[[ $(sed 's/.*) //; s/ .*//' "/proc/$1/stat") == T ]]
-}
-
 @test "after a stop the data goes on as if nothing had been" {
 	need perl
 	STATE="read-writer"

@@ -90,12 +90,6 @@ reader_comes() {
 
 # -- FIFOs and their options
 
-# full FIFO: fill it to the brim; somebody has to hold it
-full() {
-	limited dd if=/dev/zero of="$1" bs=4096 count=16 oflag=nonblock \
-	    status=none
-}
-
 # ended_reader N FIFO: one that reads N lines of it, and leaves
 ended_reader() {
 	limited "$IPCTOOL" fifo-read -l "$1" "$2" > /dev/null

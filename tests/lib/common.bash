@@ -21,15 +21,31 @@
 #	wait_until COMMAND...	poll each 10 ms, at most LIMIT seconds
 #	gone PID		it has ended (perhaps it is not reaped yet)
 #	asleep PID		it is waiting for something
+#	stopped PID		by a signal
+#	blocked_in PATTERN PID	in a function of the kernel of such a name:
+#				*lock* is flock(2), *setlk* fcntl(2)
 #	opening PID		it is blocked inside open(2) of a FIFO
 #	holds PID FILE		it has FILE open
 #	size_is N FILE		FILE has N bytes
+#	unread_is N FIFO	N bytes are in it (needs perl)
+#	unheld FIFO		no process has it open
+#	screen_has REGEX	on the terminal of on_tmux
 #
 #   peers
 #	hold r|w|rw FIFO...	another process has them open and does nothing;
 #				it is $PID, until die_pid
 #	put TEXT FIFO		TEXT and a newline, as `echo TEXT > FIFO` does
 #	queued FIFO		take out what is queued in it, without waiting
+#	fill FIFO		until it has no room for another page
+#	reader ARG...		fifo-read in the background, into the files
+#				out and err; it is $READER
+#	writer ARG...		fifo-write in the background, from the file
+#				$IN, which it opens itself, as that may
+#				block; it is $WRITER, and complains into err
+#	collect [FIFO]		all that comes out of it, or q, into the file
+#				out; it is $COLLECTOR
+#	race OPTIONS ARG...	ipctool under the racer (tests/tools), RACES
+#				times; FULL=1 makes them 20,000
 #	make_dead		a write end without any reader: >&"$DEAD"
 #	random_file N FILE	N bytes that are the same in each run
 #	seed_random		RANDOM begins at $SEED, or at another one each
@@ -38,13 +54,18 @@
 #   looking
 #	is TEXT, matches REGEX, lacks TEXT	about $output
 #	stderr_is TEXT, stderr_matches REGEX	about $stderr
+#	err_is TEXT				about the file err
+#	unread FIFO				how many bytes are in it
+#	mode FILE				all 12 bits of its permissions
+#	counter NAME SINK			out of --stats=json in $stderr
+#	amount FULL USUAL			the one for FULL=1, or the other
 #	same FILE FILE				equal, byte by byte
 #	between MIN MAX NUMBER	it is in this range; never for a time
 #
 #   time (what takes a millisecond takes seconds on a busy machine)
 #	timed COMMAND...	run it; $elapsed is how long, in ms
 #	at_least MS "$elapsed"	it did not end too early
-#	beats SECONDS COMMAND...	in one of 20 rounds it ended before a
+#	beats SECONDS COMMAND...	in one of 50 rounds it ended before a
 #				sleep that was started just before it; the
 #				command must be safe to repeat
 #	tries N COMMAND...	one of N runs succeeds: for what only a busy
@@ -183,12 +204,25 @@ asleep() {
 	[[ ${stat%% *} == S ]]
 }
 
-opening() {
+stopped() {
+	local stat
+
+	{ read -r stat < "/proc/$1/stat"; } 2>/dev/null || return 1
+	stat=${stat##*) }
+	[[ ${stat%% *} == T ]]
+}
+
+blocked_in() {
 	local wchan=
 
-	{ read -r wchan < "/proc/$1/wchan"; } 2>/dev/null || [[ -n $wchan ]] ||
+	{ read -r wchan < "/proc/$2/wchan"; } 2>/dev/null || [[ -n $wchan ]] ||
 	    return 1
-	[[ $wchan == wait_for_partner ]]
+	# shellcheck disable=SC2053 # a pattern
+	[[ $wchan == $1 ]]
+}
+
+opening() {
+	blocked_in wait_for_partner "$1"
 }
 
 # is_end PID FD: what has O_PATH only is none.
@@ -219,6 +253,34 @@ size_is() {
 	[[ $(stat -c %s -- "$2") == "$1" ]]
 }
 
+# Read-only and without waiting, so that the open disturbs no peer
+unread() {
+	# shellcheck disable=SC2016
+	perl -MFcntl -e 'sysopen(my $f, $ARGV[0], O_RDONLY | O_NONBLOCK) or die;
+		my $n = pack("i", 0); ioctl($f, 0x541b, $n) or die;
+		print unpack("i", $n), "\n"' "$1"
+}
+
+unread_is() {
+	(($(unread "$2") == $1))
+}
+
+# Each end is tried, as either may be the one that is held.
+unheld() {
+	local command status
+
+	for command in "fifo-write -m x" fifo-read; do
+		status=0
+		# shellcheck disable=SC2086
+		ipctool $command -n "$1" > /dev/null 2>&1 || status=$?
+		((status == 3)) || return 1
+	done
+}
+
+screen_has() {
+	on_tmux capture-pane -p | grep -qE "$1"
+}
+
 # What it waits for never comes: the other end of .forever is its own.  A
 # write end without a reader cannot be had without waiting.
 hold() {
@@ -235,6 +297,55 @@ hold() {
 put() {
 	# shellcheck disable=SC2016
 	limited bash -c 'printf "%s\n" "$1" > "$2"' put "$1" "$2"
+}
+
+# Open for both, as without a reader the open would fail.  dd fails when
+# there is no more room.
+fill() {
+	! limited dd if=/dev/zero bs=4096 oflag=nonblock status=none \
+	    1<> "$1" 2> /dev/null
+}
+
+reader() {
+	background ipctool fifo-read "$@" > out 2> err
+	# shellcheck disable=SC2034
+	READER=$PID
+}
+
+writer() {
+	# shellcheck disable=SC2016
+	background bash -c 'exec "$IPCTOOL" fifo-write "${@:2}" < "$1"' \
+	    bash "${IN:-/dev/null}" "$@" 2> err
+	# shellcheck disable=SC2034
+	WRITER=$PID
+}
+
+collect() {
+	background cat "${1:-q}" > out
+	# shellcheck disable=SC2034
+	COLLECTOR=$PID
+}
+
+# In a directory of its own, which the racer wants to be empty
+race() {
+	local options=$1 line LIMIT=$LIMIT
+
+	shift
+	[[ -z ${FULL-} ]] || LIMIT=1000
+	seed_random
+	rm -rf race
+	mkdir race
+	chmod 755 race
+	# shellcheck disable=SC2086
+	(cd race && limited "$TOOLS_DIR/racer" --seed="$SEED" \
+	    --runs="$(amount 20000 "${RACES:-120}")" $options q \
+	    "$IPCTOOL" "$@") > race.log 2>&1 || {
+		cat race.log >&2
+		return 1
+	}
+	[[ -z ${FULL-} ]] || while read -r line; do
+		echo "# $options $*: $line" >&3
+	done < race.log
 }
 
 # dd fails once nothing is left.
@@ -289,7 +400,7 @@ beats() {
 	local seconds=$1 round control
 
 	shift
-	for ((round = 0; round < 20; round++)); do
+	for ((round = 0; round < 50; round++)); do
 		env env sleep "$seconds" 3>&- &
 		control=$!
 		if ! "$@"; then
@@ -482,6 +593,27 @@ lacks() {
 
 stderr_matches() {
 	compare_regex "standard error" "$1" "$stderr"
+}
+
+err_is() {
+	compare_text err "$1" "$(< err)"
+}
+
+mode() {
+	stat -c %04a "$1"
+}
+
+counter() {
+	jq -r --arg sink "$2" ".stats[] | select(.sink == \$sink) | .$1" \
+	    <<< "$stderr"
+}
+
+amount() {
+	if [[ -n ${FULL-} ]]; then
+		echo "$1"
+	else
+		echo "$2"
+	fi
 }
 
 same() {
