@@ -35,6 +35,7 @@
  *	rest.c		whether a command has done with what it was told
  *	deadlock.c	whether both sides wait for each other
  *	procfs.c	what /proc says of other processes
+ *	calls.c		the system calls that it may be in
  *	doing.c		what a thread of one does
  *	opened.c	which file it is that it opens
  *	pipeinfo.c	what a pipe is, who holds it, who waits at it
