@@ -120,6 +120,7 @@ pids=()
 PID=
 DEAD=
 elapsed=
+debug_trap=
 
 common_setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
@@ -129,6 +130,7 @@ common_setup() {
 	# shell, which of nobody is nologin(8).
 	export SHELL=/bin/sh
 	unset IPCTOOL_DEBUG POSIXLY_CORRECT TMUX TMUX_TMPDIR
+	debug_trap=$(trap -p DEBUG)
 }
 
 # A tmux server that ends with the test, however that ends.
@@ -508,7 +510,19 @@ pause() {
 	read -rt 0.01 <> "$never" || :
 }
 
-wait_until() {
+# untraced COMMAND...: without bats' DEBUG trap, which makes a simple command
+# take 0.4 ms (bats 1.8, 20,000 of them in 7.1 s; 0.05 s without).  What fails
+# inside is not shown by bats, so the COMMAND says it itself.
+untraced() {
+	local result=0
+
+	trap - DEBUG
+	"$@" || result=$?
+	eval "$debug_trap"
+	return "$result"
+}
+
+poll_until() {
 	local deadline=$((SECONDS + LIMIT))
 
 	until "$@"; do
@@ -518,6 +532,10 @@ wait_until() {
 		fi
 		pause
 	done
+}
+
+wait_until() {
+	untraced poll_until "$@"
 }
 
 finish() {
