@@ -213,6 +213,6 @@ meeting() {
 	pair
 	background ipctool duplex --from=a --to=b < /dev/null
 	wait_until pins "$PID" b
-	# It looks for its reader as well as for its writer.
+	# Once a second for a writer by tee(2), and once at the names.
 	PER_SECOND=2 rests "$PID"
 }

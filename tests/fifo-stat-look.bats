@@ -469,7 +469,7 @@ is_not_denied() {
 @test "--wait-for waits without work, and dies of a signal" {
 	mkfifo q
 	background ipctool fifo-stat --wait-for=gone q
-	# Once for the look, and once for what it looks at
+	# A look a second, and the pause that is as long as the look took.
 	PER_SECOND=2 rests "$PID"
 	kill -TERM "$PID"
 	ends_with 143 "$PID"
