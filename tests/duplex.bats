@@ -604,7 +604,7 @@ at_prompt() {
 	    --ignore=TERM "$IPCTOOL" duplex sh -c 'cat < q' :: cat
 	local duplex=$PID
 	exec {q}<> q
-	wait_until asleep "$duplex"
+	wait_until quiet "$duplex"
 	kill -HUP "$duplex"
 	kill -INT "$duplex"
 	kill -TERM "$duplex"
@@ -858,7 +858,7 @@ numbers() {
 		background ipctool duplex $way cat q :: cat 2> err
 		local duplex=$PID
 		exec {q}<> q
-		wait_until asleep "$duplex"
+		wait_until quiet "$duplex"
 		kill -USR1 "$duplex"
 		wait_until grep -q '^ipctool duplex: ' err
 		run ! gone "$duplex"

@@ -484,15 +484,15 @@ run"
 	need perl
 	background ipctool fifo-create --hold --pipe-size=256k q
 	wait_until opened "$PID" q 2
-	wait_until asleep "$PID"
+	wait_until quiet "$PID"
 	[[ $(capacity "$PID" q) == 262144 ]]
 	background ipctool fifo-create --hold=r --pipe-size=4k r
 	wait_until opened "$PID" r 0
-	wait_until asleep "$PID"
+	wait_until quiet "$PID"
 	[[ $(capacity "$PID" r) == 4096 ]]
 	background ipctool fifo-create --hold --pipe-size=max s
 	wait_until opened "$PID" s 2
-	wait_until asleep "$PID"
+	wait_until quiet "$PID"
 	(($(capacity "$PID" s) >= 65536))
 }
 
@@ -773,7 +773,7 @@ ends_by_kill() {
 		[[ ! -e q ]]
 		background ipctool fifo-create -u --hold a b
 		wait_until opened "$PID" b 2
-		wait_until asleep "$PID"
+		wait_until quiet "$PID"
 		kill -"$signal" "$PID"
 		ends_with $((128 + number)) "$PID"
 		[[ ! -e a && ! -e b ]]

@@ -84,7 +84,7 @@ has_line() {
 	[[ $(< err) == "ipctool fifo-read: q: does not exist yet" ]]
 	rm q
 	reader -F -q -l 1 q
-	wait_until asleep "$READER"
+	wait_until quiet "$READER"
 	mkfifo q
 	put hello q
 	ends_with 0 "$READER"

@@ -15,7 +15,7 @@ setup() {
 waiting_reader() {
 	background ipctool fifo-read "$@" q > out 2> err
 	READER=$PID
-	wait_until asleep "$READER"
+	wait_until quiet "$READER"
 }
 
 lines_are() {
@@ -127,7 +127,7 @@ lines_are() {
 	waiting_reader -f
 	put hello q
 	wait_until size_is 6 out
-	wait_until asleep "$READER"
+	wait_until quiet "$READER"
 	local fd flags
 	for fd in "/proc/$READER/fd"/*; do
 		if [[ $fd -ef q ]]; then
@@ -286,7 +286,7 @@ lines_are() {
 clock_stops() {
 	background ipctool fifo-read -w 0.3 -t 1 q > out 2> err
 	local reader=$PID
-	wait_until asleep "$reader"
+	wait_until quiet "$reader"
 	background bash -c 'exec sleep 1000 > q'
 	ends_with 124 "$reader"
 	die_pid "$PID"
@@ -384,7 +384,7 @@ reader_is_told() {
 	waiting_reader -f
 	put one q
 	wait_until size_is 4 out
-	wait_until asleep "$READER"
+	wait_until quiet "$READER"
 	rm q
 	ends_with 1 "$READER"
 	[[ $(< out) == one ]]
@@ -490,7 +490,7 @@ reader_is_told() {
 	background bash -c 'exec "$IPCTOOL" fifo-read q > o 2> err'
 	local reader=$PID
 	wait_until holds "$reader" q
-	wait_until asleep "$reader"
+	wait_until quiet "$reader"
 	die_pid "$holder"
 	ends_with 141 "$reader"
 	size_is 0 err

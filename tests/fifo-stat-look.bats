@@ -249,14 +249,14 @@ nobody() {
 	mkfifo q
 	background ipctool fifo-stat --wait-for=reader -w 15 q
 	local waiter=$PID
-	wait_until asleep "$waiter"
+	wait_until quiet "$waiter"
 	background cat q
 	ends_with 0 "$waiter"
 	mkfifo p
 	hold w q
 	background ipctool fifo-stat --wait-for=reader -w 15 p
 	waiter=$PID
-	wait_until asleep "$waiter"
+	wait_until quiet "$waiter"
 	hold rw p
 	ends_with 0 "$waiter"
 }
@@ -265,7 +265,7 @@ nobody() {
 	mkfifo q
 	background ipctool fifo-stat --wait-for=writer -w 15 q
 	local waiter=$PID
-	wait_until asleep "$waiter"
+	wait_until quiet "$waiter"
 	background bash -c 'exec 5> q'
 	ends_with 0 "$waiter"
 }
@@ -276,12 +276,12 @@ nobody() {
 	run -0 ipctool fifo-stat --wait-for=empty -w 15 q
 	background ipctool fifo-stat --wait-for=data -w 15 q
 	local waiter=$PID
-	wait_until asleep "$waiter"
+	wait_until quiet "$waiter"
 	put hello q
 	ends_with 0 "$waiter"
 	background ipctool fifo-stat --wait-for=empty -w 15 q
 	waiter=$PID
-	wait_until asleep "$waiter"
+	wait_until quiet "$waiter"
 	queued q > /dev/null
 	ends_with 0 "$waiter"
 }
@@ -294,7 +294,7 @@ nobody() {
 	mkfifo q
 	background ipctool fifo-stat --wait-for=gone -w 15 q
 	waiter=$PID
-	wait_until asleep "$waiter"
+	wait_until quiet "$waiter"
 	mv q other
 	ends_with 0 "$waiter"
 }
@@ -306,7 +306,7 @@ removal_is_seen() {
 	hold rw q
 	background ipctool fifo-stat --wait-for=gone -w 15 q
 	waiter=$PID
-	wait_until asleep "$waiter"
+	wait_until quiet "$waiter"
 	rm q
 	ends_with 0 "$waiter"
 }
@@ -469,7 +469,7 @@ is_not_denied() {
 @test "--wait-for waits without work, and dies of a signal" {
 	mkfifo q
 	background ipctool fifo-stat --wait-for=gone q
-	# A look a second, and the pause that is as long as the look took.
+	# A look a second, and the pause after it, which no event ends.
 	PER_SECOND=2 rests "$PID"
 	kill -TERM "$PID"
 	ends_with 143 "$PID"
@@ -503,7 +503,7 @@ is_not_denied() {
 	local sleep=$PID
 	background ipctool fifo-stat --watch=50ms -rno STATE "$sleep" > out
 	local watch=$PID
-	wait_until asleep "$watch"
+	wait_until quiet "$watch"
 	die_pid "$sleep"
 	ends_with 0 "$watch"
 	run -1 --separate-stderr ipctool fifo-stat --watch=50ms "$sleep"

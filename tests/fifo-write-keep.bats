@@ -102,7 +102,7 @@ forty_readers() {
 	seq 10 > data
 	IN=data writer -k q
 	run -0 ipctool fifo-read -l 9 q
-	wait_until asleep "$WRITER"
+	wait_until quiet "$WRITER"
 	run ! gone "$WRITER"
 	run -0 ipctool fifo-read -n q
 	is 10
@@ -159,7 +159,7 @@ removal_between_readers() {
 	for signal in TERM INT HUP; do
 		IN=data writer -k q
 		run -0 ipctool fifo-read -l 2 q
-		wait_until asleep "$WRITER"
+		wait_until quiet "$WRITER"
 		kill -s "$signal" "$WRITER"
 		ends_with $((128 + $(kill -l "$signal"))) "$WRITER"
 	done
@@ -184,7 +184,7 @@ removal_between_readers() {
 	seq 1000000 > data
 	IN=data writer -k q
 	hold r q
-	wait_until asleep "$WRITER"
+	wait_until quiet "$WRITER"
 	die_pid "$PID"
 	limited bash -c ': < q'
 	limited cat q > out
@@ -199,10 +199,10 @@ removal_between_readers() {
 	writer -D -m hello q
 	need perl
 	wait_until unread_is 6 q
-	wait_until asleep "$WRITER"
+	wait_until quiet "$WRITER"
 	run ! gone "$WRITER"
 	run -0 limited head -c 3 q
-	wait_until asleep "$WRITER"
+	wait_until quiet "$WRITER"
 	run ! gone "$WRITER"
 	[[ $(queued q) == lo ]]
 	ends_with 0 "$WRITER"
@@ -233,7 +233,7 @@ removal_between_readers() {
 	writer -D -m hello q
 	need perl
 	wait_until unread_is 6 q
-	wait_until asleep "$WRITER"
+	wait_until quiet "$WRITER"
 	echo other > q
 	wait_until unread_is 12 q
 	run ! gone "$WRITER"
@@ -249,9 +249,9 @@ removal_between_readers() {
 	writer -D -m hello q
 	need perl
 	wait_until unread_is 13 q
-	wait_until asleep "$WRITER"
+	wait_until quiet "$WRITER"
 	limited head -c 3 q > out
-	wait_until asleep "$WRITER"
+	wait_until quiet "$WRITER"
 	run ! gone "$WRITER"
 	die_pid "$holder"
 	ends_with 1 "$WRITER"
@@ -263,7 +263,7 @@ removal_between_readers() {
 	writer -D -m hello q
 	need perl
 	wait_until unread_is 6 q
-	wait_until asleep "$WRITER"
+	wait_until quiet "$WRITER"
 	echo other > q
 	[[ $(queued q) == $'hello\nother' ]]
 	ends_with 0 "$WRITER"
@@ -310,7 +310,7 @@ thirty_messages() {
 	seq 10 > data
 	IN=data writer -D -k q
 	run -0 ipctool fifo-read -l 4 q
-	wait_until asleep "$WRITER"
+	wait_until quiet "$WRITER"
 	run ! gone "$WRITER"
 	run -0 ipctool fifo-read -l 6 q
 	is "$(seq 5 10)"
@@ -325,7 +325,7 @@ thirty_messages() {
 	need perl
 	wait_until unread_is 6 q
 	rm q
-	wait_until asleep "$WRITER"
+	wait_until quiet "$WRITER"
 	run ! gone "$WRITER"
 	limited head -c 6 <&"$fd" > out
 	exec {fd}>&-
@@ -580,7 +580,7 @@ helper_opens() {
 	writer -D -m hello a b
 	wait_until eval '(($(unread a) == 6 && $(unread b) == 6))'
 	[[ $(queued a) == hello ]]
-	wait_until asleep "$WRITER"
+	wait_until quiet "$WRITER"
 	run ! gone "$WRITER"
 	[[ $(queued b) == hello ]]
 	ends_with 0 "$WRITER"

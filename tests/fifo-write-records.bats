@@ -209,7 +209,7 @@ make_locker() {
 	HOLDER=$PID
 	IN=long writer --lock q
 	wait_until eval '(($(unread q) >= 65536))'
-	wait_until asleep "$WRITER"
+	wait_until quiet "$WRITER"
 	LOCKER=$WRITER
 }
 

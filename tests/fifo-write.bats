@@ -67,7 +67,7 @@ setup() {
 
 	background ipctool fifo-read q > out
 	local reader=$PID
-	wait_until asleep "$reader"
+	wait_until quiet "$reader"
 	run -0 ipctool fifo-write q < data
 	ends_with 0 "$reader"
 	same data out
@@ -339,7 +339,7 @@ setup() {
 	    <> control > taken
 	local reader=$PID
 	wait_until grep -q . taken
-	wait_until asleep "$WRITER"
+	wait_until quiet "$WRITER"
 	# While it is stopped, see what the reader has left.
 	kill -STOP "$WRITER"
 	wait_until stopped "$WRITER"
@@ -413,7 +413,7 @@ writer_is_told() {
 @test "a reader comes back: messages of several runs arrive in order" {
 	background ipctool fifo-read -f -c 4000 q > out
 	local reader=$PID
-	wait_until asleep "$reader"
+	wait_until quiet "$reader"
 	limited bash -c 'for ((i = 1000; i < 1800; i++)); do
 		"$IPCTOOL" fifo-write -m "$i" q || exit
 	done'

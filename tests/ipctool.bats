@@ -390,7 +390,7 @@ is_safe() {
 	hold rw q
 	background ipctool fifo-read -w 0 -T 0 -t 0 -c 6 q > out
 	local reader=$PID
-	wait_until asleep "$reader"
+	wait_until quiet "$reader"
 	put hello q
 	ends_with 0 "$reader"
 	[[ $(< out) == hello ]]
@@ -487,14 +487,14 @@ is_safe() {
 @test "--verbose says every open and EOF with its time, --quiet no more than errors" {
 	background ipctool fifo-read -v q 2> err > out
 	local reader=$PID
-	wait_until asleep "$reader"
+	wait_until quiet "$reader"
 	put hello q
 	ends_with 0 "$reader"
 	grep -qE '^ipctool fifo-read: \[?[0-9]+\.[0-9]+.*q: opened for reading' err
 	grep -qE 'q: end of file after 6 bytes' err
 	background ipctool fifo-read -q q 2> err > out
 	reader=$PID
-	wait_until asleep "$reader"
+	wait_until quiet "$reader"
 	put hello q
 	ends_with 0 "$reader"
 	size_is 0 err
@@ -505,7 +505,7 @@ is_safe() {
 @test "IPCTOOL_DEBUG traces to standard error and leaves the data alone" {
 	background env IPCTOOL_DEBUG=all "$IPCTOOL" fifo-read q 2> err > out
 	local reader=$PID
-	wait_until asleep "$reader"
+	wait_until quiet "$reader"
 	put hello q
 	ends_with 0 "$reader"
 	[[ $(< out) == hello ]]

@@ -220,7 +220,7 @@ undump() {
 	at_least 300 "$elapsed"
 	background ipctool pipe-relay --dump=log -o out < /dev/zero
 	wait_until holds "$PID" log
-	wait_until asleep "$PID"
+	wait_until quiet "$PID"
 	kill "$PID"
 	ends_with 143 "$PID"
 }

@@ -52,7 +52,7 @@ load lib/common
 		exec {feed}> in
 		cat data >&"$feed"
 		wait_until size_is 348894 out
-		wait_until asleep "$relay"
+		wait_until quiet "$relay"
 		holds "$relay" tap
 		exec {feed}>&-
 		ends_with 0 "$relay"

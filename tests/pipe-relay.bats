@@ -293,7 +293,7 @@ ipctool pipe-relay: missing2: No such file or directory"
 	ends_with 0 "$relay"
 	background ipctool pipe-relay -i q > out
 	relay=$PID
-	wait_until asleep "$relay"
+	wait_until quiet "$relay"
 	put hello q
 	ends_with 0 "$relay"
 	[[ $(< out) == hello ]]

@@ -225,7 +225,7 @@ reader_opening() {
 		started fifo-write "$option" -m hello q
 		need perl
 		wait_until unread_is 6 q
-		wait_until asleep "$RUN"
+		wait_until quiet "$RUN"
 		run ! gone "$RUN"
 		[[ $(queued q) == hello ]]
 		done_with 0
@@ -382,9 +382,9 @@ reader_opening() {
 	holder=$PID
 	started fifo-write -D -m hello q
 	wait_until unread_is 6 q
-	wait_until asleep "$RUN"
+	wait_until quiet "$RUN"
 	echo other > q
-	wait_until asleep "$RUN"
+	wait_until quiet "$RUN"
 	die_pid "$holder"
 	ends_with 1 "$RUN"
 	grep -qs -- "cannot confirm that all was read" err

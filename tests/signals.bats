@@ -204,6 +204,8 @@ lines() {
 	for option in -q --no-splice; do
 		background bash -o pipefail -c '"$TOOLS_DIR/peer-write" \
 		    --bytes=4M --chunks=1-20000 --delay=200 | {
+			# From exec to main only what is ignored does not kill.
+			trap "" USR1
 			echo $BASHPID > relay.pid
 			exec "$IPCTOOL" pipe-relay "$1" 2> err
 		} | "$TOOLS_DIR/peer-check" --bytes=4M > sum' bash "$option"
@@ -280,7 +282,7 @@ until_program() {
 @test "--stats is printed also when a signal ends the run" {
 	background bash -c 'exec "$IPCTOOL" fifo-read --stats q 2> err'
 	wait_until holds "$PID" q
-	wait_until asleep "$PID"
+	wait_until quiet "$PID"
 	kill -TERM "$PID"
 	ends_with 143 "$PID"
 	grep -q '^ipctool fifo-read: 0 bytes ' err

@@ -279,9 +279,9 @@ inherit() {
 	local before after
 	before=$(grep flags /proc/self/fdinfo/"$out" /proc/self/fdinfo/"$in")
 	background ipctool pipe-relay <&"$in" 1>&"$out"
-	wait_until asleep "$PID"
+	wait_until quiet "$PID"
 	echo hello >&"$in"
-	wait_until asleep "$PID"
+	wait_until quiet "$PID"
 	kill -KILL "$PID"
 	ends_with 137 "$PID"
 	after=$(grep flags /proc/self/fdinfo/"$out" /proc/self/fdinfo/"$in")

@@ -73,7 +73,7 @@ data_comes() {
 	background ipctool fifo-read q > out
 	reader=$PID
 	wait_until holds "$reader" q
-	wait_until asleep "$reader"
+	wait_until quiet "$reader"
 	put hello q
 	ends_with 0 "$reader"
 }
@@ -101,7 +101,7 @@ ended_reader() {
 	hold r d1 d2
 	background ipctool fifo-read -f --lock l1
 	wait_until holds "$PID" l1
-	wait_until asleep "$PID"
+	wait_until quiet "$PID"
 	head -c 300000 /dev/zero > long
 	background bash -c 'exec "$IPCTOOL" fifo-write --lock l2 < long'
 	waiter "fifo-read --lock, which another one has" \
@@ -148,7 +148,7 @@ ends_in_time() {
 	hold rw l
 	background ipctool fifo-read -f --lock l
 	wait_until holds "$PID" l
-	wait_until asleep "$PID"
+	wait_until quiet "$PID"
 	ends_in_time ipctool fifo-read -t 0.3 --lock l
 	ends_in_time ipctool fifo-read -t 0.3 -F missing
 	ends_in_time ipctool fifo-read -w 0.3 -F missing
