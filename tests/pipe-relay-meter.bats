@@ -7,11 +7,6 @@ load lib/common
 
 # --progress, on a real terminal: one of tmux.
 
-teardown() {
-	tmux -L "$TMUX_NAME" kill-server 2>/dev/null || :
-	common_teardown
-}
-
 # terminal COLUMNS LOCALE COMMAND...: on a terminal of that width; the shell
 # stays when the command has ended.
 terminal() {
@@ -19,7 +14,8 @@ terminal() {
 
 	shift 2
 	# A server that was killed may still be about to leave its name.
-	TMUX_NAME=ipctool.$BATS_TEST_NUMBER.$$.$((++terminals))
+	# shellcheck disable=SC2034
+	TMUX_NAME=tmux$((++terminals))
 	printf -v script '%q ' "$@"
 	# shellcheck disable=SC2094 # that is another $script
 	cat > script <<-END
@@ -28,12 +24,12 @@ terminal() {
 		echo "status \$?"
 		exec cat
 	END
-	env -u TMUX LC_ALL=C.UTF-8 tmux -u -f /dev/null -L "$TMUX_NAME" \
-	    new-session -d -x "$columns" -y 10 "sh ./script" 3>&-
+	LC_ALL=C.UTF-8 on_tmux -u -f /dev/null new-session -d -x "$columns" \
+	    -y 10 "sh ./script"
 }
 
 screen() {
-	tmux -L "$TMUX_NAME" capture-pane -p
+	on_tmux capture-pane -p
 }
 
 # shows REGEX: anywhere on the screen
@@ -48,7 +44,6 @@ feed_half() {
 
 setup() {
 	common_setup
-	TMUX_NAME=none
 	need tmux
 }
 
@@ -92,7 +87,7 @@ setup() {
 		exec {feed}>&-
 		wait_until shows 'status 0'
 		[[ $(screen | sed -n 2p) == "status 0" ]]
-		tmux -L "$TMUX_NAME" kill-server
+		on_tmux kill-server
 	done
 }
 
@@ -102,9 +97,9 @@ setup() {
 	exec {feed}> in
 	cat half >&"$feed"
 	wait_until shows 'ETA'
-	tmux -L "$TMUX_NAME" resize-window -x 30
+	on_tmux resize-window -x 30
 	wait_until shows $'(^|\n)512 KiB [0-9:]+ 0 B/s 50% <input *(\n|$)'
-	tmux -L "$TMUX_NAME" resize-window -x 100
+	on_tmux resize-window -x 100
 	wait_until shows '50% ETA [0-9:]+ waits for input'
 	exec {feed}>&-
 	wait_until shows 'status 0'
@@ -116,7 +111,7 @@ setup() {
 	exec {stuck}<> stuck
 	terminal 80 C "$IPCTOOL" pipe-relay -P -i /dev/zero -o stuck
 	wait_until shows 'waits for output'
-	tmux -L "$TMUX_NAME" kill-server
+	on_tmux kill-server
 	terminal 80 C "$IPCTOOL" pipe-relay -P -L 100k -i /dev/zero \
 	    -o /dev/null
 	wait_until shows 'avg ([1-9]?[0-9]|10[0-5])(\.[0-9])? KiB/s .*held back'
@@ -127,7 +122,7 @@ setup() {
 	terminal 80 C "$IPCTOOL" pipe-relay -P -L 500k -i data -i data -o out
 	wait_until shows '\] [1-9][0-9]?% ETA 0:0'
 	wait_until shows '100%'
-	tmux -L "$TMUX_NAME" kill-server
+	on_tmux kill-server
 	terminal 80 C "$IPCTOOL" pipe-relay -P -L 500k -c 1000000 \
 	    -i /dev/zero -o out
 	wait_until shows '\] [1-9][0-9]?% ETA 0:0'

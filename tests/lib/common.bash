@@ -130,16 +130,19 @@ common_setup() {
 	# shell, which of nobody is nologin(8).
 	export SHELL=/bin/sh
 	unset IPCTOOL_DEBUG POSIXLY_CORRECT TMUX TMUX_TMPDIR
+	TMUX_NAME=tmux
 	debug_trap=$(trap -p DEBUG)
 }
 
-# A tmux server that ends with the test, however that ends.
+# A tmux server that ends with the test, however that ends.  Its socket is in
+# the test's directory: the usual one, named by the user, may be of another
+# user with the same number (unshare -r).
 on_tmux() {
-	limited tmux -S "$BATS_TEST_TMPDIR/tmux" "$@"
+	limited tmux -S "$BATS_TEST_TMPDIR/$TMUX_NAME" "$@"
 }
 
 common_teardown() {
-	if [[ -S $BATS_TEST_TMPDIR/tmux ]]; then
+	if [[ -S $BATS_TEST_TMPDIR/$TMUX_NAME ]]; then
 		on_tmux kill-server 2> /dev/null || :
 	fi
 	if ((${#pids[@]} > 0)); then
