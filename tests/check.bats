@@ -55,6 +55,20 @@ setup() {
 	matches 'ERROR: tests/short.bats - too few tests run'
 }
 
+@test "a file that leaves a process with its output is said not to end" {
+	export FILE_LIMIT=1
+	mkfifo kept
+	hold rw kept
+	run limited "$SRCDIR/tests/lib/driver" \
+	    "$SRCDIR/build-aux/tap-driver.sh" --test-name tests/left.bats \
+	    --log-file tests/left.log --trs-file tests/left.trs \
+	    --color-tests no --ignore-exit -- \
+	    sh -c 'echo 1..1; echo ok 1 one; cat kept &'
+	matches '^FAILED .* 0 passed, 1 failed +tests/left.bats$'
+	run -0 "$SRCDIR/tests/lib/failures" <<< "$output"
+	matches 'ERROR: tests/left.bats - does not end'
+}
+
 @test "each failed test is printed once, with its output and without the others'" {
 	{
 		drive first <<- 'END'

@@ -107,8 +107,10 @@ load lib/common
 		openssl enc -d -aes-256-cbc -pbkdf2 -in secret -out out \
 		    -pass "file:$FIFO" && wait "$!"'
 	same data out
-	run ! openssl enc -d -aes-256-cbc -pbkdf2 -in secret -out wrong \
-	    -pass pass:wrong
+	# One wrong password in 256 leaves what looks like a right end.
+	openssl enc -d -aes-256-cbc -pbkdf2 -in secret -out wrong \
+	    -pass pass:wrong 2> err || :
+	run ! cmp -s data wrong
 }
 
 @test "gpg takes a passphrase from a FIFO" {

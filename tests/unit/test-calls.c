@@ -100,13 +100,22 @@ wait_in_nanosleep(void)
 	nanosleep(&ts, NULL);
 }
 
+/* The parent may have been killed before it could be tied to. */
+static void
+die_with(pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+}
+
 static void
 wait_in_waitpid(void)
 {
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 
 	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		die_with(parent);
 		pause();
 	}
 	waitpid(pid, NULL, 0);
@@ -153,11 +162,11 @@ is_seen(const struct wait *wait)
 	const struct call *found;
 	struct procfs_call call;
 	int proc = procfs_open();
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 	bool seen = false;
 
 	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		die_with(parent);
 		wait->begin();
 		_exit(1);
 	}
