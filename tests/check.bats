@@ -39,6 +39,11 @@ setup() {
 	matches '^FAILED +[0-9]+ s   1 passed, 1 failed +tests/bad.bats$'
 }
 
+@test "the user's shell may be one that runs nothing" {
+	SHELL=/bin/false run -0 drive good <<< $'1..1\nok 1 one'
+	matches '^ok .* 1 passed +tests/good.bats$'
+}
+
 @test "a file whose tests are all left out is no failure" {
 	run -0 drive none <<< '1..0'
 	matches '^ok .* 0 passed, 1 skipped +tests/none.bats$'
