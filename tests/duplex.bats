@@ -4,6 +4,7 @@
 # shellcheck disable=SC2154 # what lib/common and run set
 
 load lib/common
+load lib/fifo-stat
 
 # Each test that should hold however the commands are joined runs in both
 # ways: directly, and relayed (-T has to see the bytes).
@@ -858,6 +859,7 @@ numbers() {
 		background ipctool duplex $way cat q :: cat 2> err
 		local duplex=$PID
 		exec {q}<> q
+		wait_until state_is reading q
 		wait_until quiet "$duplex"
 		kill -USR1 "$duplex"
 		wait_until grep -q '^ipctool duplex: ' err

@@ -179,18 +179,32 @@ ipctool() {
 }
 
 # Without the 3>&- bats would wait for the job at the end of the file.  `<&0`
-# keeps the standard input that the caller gave; bash would put /dev/null.
+# keeps the standard input that the caller gave; bash would put /dev/null.  A
+# program runs when this returns, and is seen under its own name.
 background() {
+	local reset=--default-signal=PIPE,HUP,INT,QUIT,TERM kind
+
 	if [[ $1 == ipctool ]]; then
 		set -- "$IPCTOOL" "${@:2}"
 	fi
-	if [[ $(type -t -- "$1") == function ]]; then
+	kind=$(type -t -- "$1")
+	if [[ $kind == function ]]; then
 		"$@" <&0 3>&- &
 	else
-		env --default-signal=PIPE,HUP,INT,QUIT,TERM "$@" <&0 3>&- &
+		env "$reset" "$@" <&0 3>&- &
 	fi
 	PID=$!
 	pids+=("$PID")
+	[[ $kind == function ]] || wait_until begun "$PID" "$reset"
+}
+
+# begun PID RESET: neither this shell's copy nor env(1) any more
+begun() {
+	local -a ours words=()
+
+	mapfile -d '' -t ours < /proc/self/cmdline
+	{ mapfile -d '' -t words < "/proc/$1/cmdline"; } 2> /dev/null
+	[[ ${words[*]} != "${ours[*]}" && ${words[1]-} != "$2" ]]
 }
 
 # A process that has ended is gone from /proc or a zombie.
