@@ -605,6 +605,7 @@ at_prompt() {
 	    --ignore=TERM "$IPCTOOL" duplex sh -c 'cat < q' :: cat
 	local duplex=$PID
 	exec {q}<> q
+	wait_until state_is reading q
 	wait_until quiet "$duplex"
 	kill -HUP "$duplex"
 	kill -INT "$duplex"

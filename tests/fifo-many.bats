@@ -47,10 +47,13 @@ write_all() {
 	for c in "$@"; do
 		lines_of "$c" "$n" "$length" > "data.$c"
 	done
+	rm -f go
 	for c in "$@"; do
-		background bash -c "$command"' < "data.$1"' bash "$c"
+		background bash -c 'until [[ -e go ]]; do sleep 0.01; done
+		    '"$command"' < "data.$1"' bash "$c"
 		writers+=("$PID")
 	done
+	: > go
 	for c in "${writers[@]}"; do
 		ends_with 0 "$c"
 	done

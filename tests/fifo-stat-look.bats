@@ -566,7 +566,8 @@ is_not_denied() {
 	on_tmux send-keys q
 	wait_until screen_has '^[$#]'
 	is_usual
-	typed "clear; '$IPCTOOL' fifo-stat --watch=100ms '$PWD/q'"
+	typed "clear; : > clean; '$IPCTOOL' fifo-stat --watch=100ms '$PWD/q'"
+	wait_until test -e clean
 	wait_until screen_has "held"
 	on_tmux send-keys "C-\\"
 	wait_until screen_has Quit
