@@ -13,6 +13,7 @@
 #include "branch.h"
 #include "compat.h"
 #include "flow.h"
+#include "transient.h"
 #include "transport.h"
 
 /*
@@ -28,7 +29,7 @@ branch_open(struct branch *branch, int *read_end)
 	int fds[2];
 
 	*branch = (struct branch){ .fd = -1 };
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) == -1)
+	if (transient_pipe2(fds, O_CLOEXEC | O_NONBLOCK) == -1)
 		return -1;
 	branch->fd = fds[1];
 	*read_end = fds[0];

@@ -21,6 +21,7 @@
 #include "status.h"
 #include "stdfds.h"
 #include "trace.h"
+#include "transient.h"
 
 /*
  * A command that ends and what it has started usually end together; what
@@ -78,7 +79,7 @@ make_pipe(int *read_end, int *write_end)
 {
 	int fds[2];
 
-	if (pipe2(fds, O_CLOEXEC) == -1)
+	if (transient_pipe2(fds, O_CLOEXEC) == -1)
 		return -1;
 	*read_end = fds[0];
 	*write_end = fds[1];

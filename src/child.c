@@ -23,6 +23,7 @@
 #include "status.h"
 #include "stdfds.h"
 #include "trace.h"
+#include "transient.h"
 
 #define GRACE_NS (2 * NS_PER_SEC)	/* from TERM to KILL */
 
@@ -91,27 +92,40 @@ place_ends(const struct child *child, int *report)
 	return place(-1, STDERR_FILENO);
 }
 
-static _Noreturn void
-become(const struct child *child, pid_t parent, int report)
+/*
+ * Whether the parent is gone: then nobody reads the pipe that this is an end
+ * of.  getppid(2) says 0 in a new PID name space, whoever lives.
+ */
+static bool
+is_orphan(int report)
 {
-	int errnum;
+	struct pollfd pfd = { .fd = report };
+
+	return poll(&pfd, 1, 0) == 1;
+}
+
+static _Noreturn void
+become(const struct child *child, int report[2])
+{
+	int errnum, end = report[1];
 
 	/*
 	 * KILL, since TERM may be ignored and nothing may outlive us.  The
 	 * request is too late if the parent is already gone.
 	 */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent) {
+	close(report[0]);
+	if (is_orphan(end)) {
 		coverage_write();
 		_exit(STATUS_FAILED);
 	}
-	if (place_ends(child, &report) == -1)
+	if (place_ends(child, &end) == -1)
 		goto fail;
 	signals_give_back();
 	execvp(child->argv[0], child->argv);
 fail:
 	errnum = errno;
-	(void)!write(report, &errnum, sizeof(errnum));
+	(void)!write(end, &errnum, sizeof(errnum));
 	coverage_write();
 	_exit(STATUS_NOT_FOUND);
 }
@@ -172,14 +186,16 @@ int
 child_start(struct child *child)
 {
 	int report[2], errnum = 0, wstatus;
-	pid_t parent = getpid();
+	unsigned tries = 0;
 	ssize_t n;
 
-	if (pipe2(report, O_CLOEXEC) == -1)
+	if (transient_pipe2(report, O_CLOEXEC) == -1)
 		return start_failed(child, STATUS_FAILED);
-	child->pid = fork();
+	do {
+		child->pid = fork();
+	} while (child->pid == -1 && transient_again(errno, &tries));
 	if (child->pid == 0)
-		become(child, parent, report[1]);
+		become(child, report);
 	errnum = errno;
 	close(report[1]);
 	if (child->pid == -1) {
@@ -189,9 +205,11 @@ child_start(struct child *child)
 		return start_failed(child, STATUS_FAILED);
 	}
 	/* EOF: exec(3) succeeded and closed the other end. */
+	tries = 0;
 	do {
 		n = read(report[0], &errnum, sizeof(errnum));
-	} while (n == -1 && errno == EINTR);
+	} while (n == -1 && (errno == EINTR ||
+	    transient_again(errno, &tries)));
 	close(report[0]);
 	if (n == -1) {
 		/* Whether it runs is not known: then it must not. */
@@ -334,8 +352,8 @@ end_everyone(struct child *children, size_t n, bool with_kin)
 			kill_at = with_kin ? now + KILL_AGAIN_NS :
 			    DEADLINE_NEVER;
 		}
-		ppoll(NULL, 0, deadline_left(signals_has_child() ? now :
-		    kill_at, now, &ts), signals_wait_mask());
+		transient_ppoll(NULL, 0, deadline_left(signals_has_child() ?
+		    now : kill_at, now, &ts), signals_wait_mask());
 	}
 }
 

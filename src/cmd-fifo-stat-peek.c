@@ -14,6 +14,7 @@
 #include "dump.h"
 #include "fifo-stat.h"
 #include "status.h"
+#include "transient.h"
 
 #define PEEK_MARK	"<"	/* as the dump of what is read */
 
@@ -28,7 +29,7 @@ copy_head(int fd, unsigned char *data, size_t size)
 	ssize_t n, length = 0;
 	int ours[2], saved;
 
-	if (pipe2(ours, O_CLOEXEC) == -1)
+	if (transient_pipe2(ours, O_CLOEXEC) == -1)
 		return -1;
 	/* Where that is refused, it is fewer bytes. */
 	fcntl(ours[1], F_SETPIPE_SZ, fcntl(fd, F_GETPIPE_SZ));

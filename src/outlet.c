@@ -20,6 +20,7 @@
 #include "signals.h"
 #include "status.h"
 #include "trace.h"
+#include "transient.h"
 
 static const struct limits without_waiting = {
 	.nonblock = true, .deadline = DEADLINE_NEVER
@@ -399,7 +400,7 @@ add_head(struct pipe_relay *pr, struct flow *head)
 	struct endpoint source = trunk->source;
 	int fds[2];
 
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) == -1)
+	if (transient_pipe2(fds, O_CLOEXEC | O_NONBLOCK) == -1)
 		return outcome_set(&pr->run.outcome, OUTCOME_ERROR, SIDE_NONE,
 		    errno, "pipe");
 	head->source = source;

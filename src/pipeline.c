@@ -21,6 +21,7 @@
 #include "status.h"
 #include "stdfds.h"
 #include "trace.h"
+#include "transient.h"
 
 /* Between a command and the next one, where bytes pass through us. */
 struct joint {
@@ -97,7 +98,7 @@ make_pipe(struct pipeline *p, int *read_end, int *write_end)
 	struct endpoint end;
 	int fds[2];
 
-	if (pipe2(fds, O_CLOEXEC) == -1)
+	if (transient_pipe2(fds, O_CLOEXEC) == -1)
 		return outcome_set(&p->pr->run.outcome, OUTCOME_ERROR,
 		    SIDE_NONE, errno, "pipe");
 	*read_end = fds[0];

@@ -23,6 +23,7 @@
 #include "relay.h"
 #include "signals.h"
 #include "trace.h"
+#include "transient.h"
 #include "waiting.h"
 
 /*
@@ -362,9 +363,10 @@ wait_for_events(struct relay *relay, int64_t until)
 	chore_poll(chores, others);
 	if (signals_arrived())
 		until = relay->now;
-	n = ppoll(relay->slots, relay->nflows * SLOTS + chore_count(chores),
+	n = transient_ppoll(relay->slots,
+	    relay->nflows * SLOTS + chore_count(chores),
 	    deadline_left(until, relay->now, &ts), signals_wait_mask());
-	if (n == -1 && errno != EINTR && errno != EAGAIN)
+	if (n == -1 && errno != EINTR)
 		return outcome_set(relay->outcome, OUTCOME_ERROR, SIDE_NONE,
 		    errno, NULL);
 	relay->now = deadline_now();

@@ -24,6 +24,7 @@
 #include "fifo.h"
 #include "rendezvous.h"
 #include "signals.h"
+#include "transient.h"
 
 /* An interruption that came just before the open(2) is repeated so soon. */
 #define INTERRUPT_NS	(5 * NS_PER_MS)
@@ -168,7 +169,7 @@ start(struct helper *helper, struct rendezvous *r, int tell)
 	helper->tell = tell;
 	atomic_init(&helper->stop, false);
 	atomic_init(&helper->done, false);
-	errnum = pthread_create(&helper->thread, NULL, help, helper);
+	errnum = signals_helper_start(&helper->thread, help, helper);
 	helper->started = errnum == 0;
 	return errnum;
 }
@@ -214,7 +215,7 @@ wait_for_helpers(struct helper *helpers, struct rendezvous *all, size_t n,
 			return -1;
 		now = deadline_now();
 		until = signals_arrived() ? now : next_look(limits, open_by);
-		if (ppoll(&pfd, 1, deadline_left(until, now, &ts),
+		if (transient_ppoll(&pfd, 1, deadline_left(until, now, &ts),
 		    signals_wait_mask()) == 1 &&
 		    read(told, bytes, sizeof(bytes)) == -1 && errno != EINTR &&
 		    errno != EAGAIN)
@@ -231,7 +232,7 @@ wait_for_several(struct rendezvous *all, size_t n, const struct limits *limits,
 
 	if (helpers == NULL)
 		return failed(all, errno, outcome);
-	if (pipe2(tell, O_CLOEXEC | O_NONBLOCK) == -1) {
+	if (transient_pipe2(tell, O_CLOEXEC | O_NONBLOCK) == -1) {
 		free(helpers);
 		return failed(all, errno, outcome);
 	}

@@ -22,6 +22,7 @@
 #include "run.h"
 #include "signals.h"
 #include "trace.h"
+#include "transient.h"
 
 static void
 print_stats(const struct run *run, enum stats_form form, int status)
@@ -318,8 +319,8 @@ run_wait(struct run *run, struct child *children, size_t n, bool forever,
 			break;
 		end = chore_next(run->limits.chores,
 		    deadline_min(run->limits.deadline, idle_by));
-		ppoll(NULL, 0, deadline_left(signals_arrived() ? now : end,
-		    now, &ts), signals_wait_mask());
+		transient_ppoll(NULL, 0, deadline_left(signals_arrived() ? now :
+		    end, now, &ts), signals_wait_mask());
 	}
 	return run_explain(run, &run->outcome);
 }

@@ -33,6 +33,7 @@
 #include "status.h"
 #include "ticket.h"
 #include "trace.h"
+#include "transient.h"
 
 /* The kernel tells of a close(2) shortly before it releases the locks. */
 #define LOCK_GRACE_NS	(5 * NS_PER_MS)
@@ -384,9 +385,9 @@ wait_once(struct server *server, const struct endpoint *in, int64_t until)
 	child_reap(server->channel->children, server->channel->nchildren);
 	until = chore_next(&server->partner.chore,
 	    deadline_min(until, run->limits.deadline));
-	if (ppoll(slots, n, deadline_left(signals_arrived() ? now : until, now,
-	    &ts), signals_wait_mask()) == -1)
-		return errno == EINTR || errno == EAGAIN ? 0 :
+	if (transient_ppoll(slots, n, deadline_left(signals_arrived() ? now :
+	    until, now, &ts), signals_wait_mask()) == -1)
+		return errno == EINTR ? 0 :
 		    outcome_set(&run->outcome, OUTCOME_ERROR, SIDE_NONE, errno,
 		    NULL);
 	server->events = read_events(server);
@@ -1040,7 +1041,7 @@ open_without_reader(struct partner *partner, struct outcome *outcome)
 {
 	int fds[2];
 
-	if (pipe2(fds, O_CLOEXEC) == 0) {
+	if (transient_pipe2(fds, O_CLOEXEC) == 0) {
 		close(fds[0]);
 		if (endpoint_init(&partner->to, fds[1], O_WRONLY,
 		    partner->to_path) == 0)

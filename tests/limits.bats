@@ -1,0 +1,158 @@
+#!/usr/bin/env bats
+
+# shellcheck disable=SC2016 # programs for an inner shell
+# shellcheck disable=SC2154 # what lib/common and run set
+
+load lib/common
+
+# Where something is scarce: for a moment, or as setrlimit(2) wants it.  More
+# of it: `faults --limits`.
+
+# with LIMIT COMMAND...: bash, with this argument of ulimit
+with() {
+	local resource=$1
+
+	shift
+	limited bash -c 'ulimit $1 || exit; shift; exec "$@"' with "$resource" \
+	    "$@"
+}
+
+# failing CALL ERROR WHEN COMMAND...: the calls of that number fail
+failing() {
+	limited strace -f -qq -o trace -e trace="$1" \
+	    -e inject="$1:error=$2:when=$3" "${@:4}"
+}
+
+@test "where no signal may be queued, waits still end" {
+	mkfifo a b
+	# /dev/zero is always ready, and its read is guarded by a timer.
+	run -0 bash -c 'ulimit -i 0; "$IPCTOOL" pipe-relay -c 10 < /dev/zero |
+	    wc -c'
+	is 10
+	for readers in a "a b"; do
+		# shellcheck disable=SC2086
+		run -124 --separate-stderr with "-i 0" \
+		    "$IPCTOOL" fifo-write -w 0.2 -m x $readers
+		stderr_is "ipctool fifo-write: a: no reader within 0.2s"
+	done
+	background bash -c 'ulimit -i 0; exec "$IPCTOOL" fifo-write -m x a'
+	wait_until quiet "$PID"
+	kill -TERM "$PID"
+	ends_with 143 "$PID"
+}
+
+@test "an alarm that was inherited ends us, also where it is all there is" {
+	need perl
+	mkfifo q
+	run -142 limited perl -e 'alarm 1; exec @ARGV' \
+	    "$IPCTOOL" fifo-read q
+	run -1 --separate-stderr with "-i 0" perl -e 'alarm 100; exec @ARGV' \
+	    "$IPCTOOL" fifo-write -w 0.2 -m x q
+	stderr_is "ipctool fifo-write: q: Cannot allocate memory"
+}
+
+@test "a want of memory in poll that passes is no error" {
+	need strace
+	random_file 200K data
+	mkfifo a b
+	hold rw b
+	run -0 failing ppoll ENOMEM 1 bash -c '
+	    (sleep 0.1; cat data) | "$IPCTOOL" pipe-relay | cmp - data'
+	run -0 failing ppoll ENOMEM 1..3 "$IPCTOOL" duplex -T 60 cat :: \
+	    sh -c 'echo hello; exec >&-; cat > out'
+	[[ $(< out) == hello ]]
+	background bash -c 'sleep 0.1; echo hello > a'
+	run -0 failing ppoll ENOMEM 1 "$IPCTOOL" fifo-read a
+	is hello
+	run -1 --separate-stderr failing ppoll ENOMEM 1+ \
+	    "$IPCTOOL" fifo-read -t 60 b
+	stderr_is "ipctool fifo-read: Cannot allocate memory"
+}
+
+@test "a want of descriptors for a pipe that passes is no error" {
+	local error
+
+	need strace
+	mkfifo a b
+	for error in EMFILE ENFILE; do
+		echo hello > data
+		run -0 failing pipe2 $error 1..3 \
+		    "$IPCTOOL" pipe-relay -i data -o one -o two
+		same data one
+		same data two
+		run -0 failing pipe2 $error 1..3 "$IPCTOOL" duplex \
+		    sh -c 'read -r line; echo "$line" > got' :: echo hello
+		[[ $(< got) == hello ]]
+		run -0 failing pipe2 $error 1..3 \
+		    "$IPCTOOL" pipe-relay echo hello :: cat
+		is hello
+		run -0 failing pipe2 $error 1..3 \
+		    "$IPCTOOL" fifo-create made :: echo hello
+		is hello
+		rm made
+		background cat a > got.a
+		background cat b > got.b
+		run -0 failing pipe2 $error 1..3 \
+		    "$IPCTOOL" fifo-write -m hello a b
+		wait_until size_is 6 got.a
+		wait_until size_is 6 got.b
+	done
+	run -125 --separate-stderr failing pipe2 EMFILE 1+ \
+	    "$IPCTOOL" fifo-create made :: echo hello
+	stderr_matches "^ipctool fifo-create: echo: Too many open files"
+}
+
+@test "a process that cannot be made for a moment is made" {
+	need strace
+	run -0 failing clone,clone3,fork EAGAIN 1..3 \
+	    "$IPCTOOL" pipe-relay echo hello :: cat
+	is hello
+}
+
+@test "news of a command that do not come at once are waited for" {
+	local reads
+
+	need strace
+	# The first read after the command was made
+	limited strace -qq -o trace -e trace=read,clone,clone3,fork \
+	    "$IPCTOOL" fifo-create made :: true
+	reads=$(sed '/^[cf]/q' trace | grep -c ^read)
+	rm made
+	run -0 failing read EAGAIN $((reads + 1))..$((reads + 3)) \
+	    "$IPCTOOL" fifo-create made :: echo hello
+	is hello
+	grep -q INJECTED trace
+}
+
+@test "waits for many readers take little memory" {
+	local n names=()
+
+	for n in {1..60}; do
+		mkfifo "q$n"
+		names+=("q$n")
+	done
+	run -124 --separate-stderr with "-v 300000" \
+	    "$IPCTOOL" fifo-write -w 0.5 -m x "${names[@]}"
+	stderr_is "ipctool fifo-write: q1: no reader within 0.5s"
+}
+
+@test "a signal of ours that was ignored is so for commands" {
+	local command
+
+	for command in "pipe-relay true ::" "duplex -T 60" "fifo-create made ::"; do
+		rm -f made
+		# shellcheck disable=SC2086
+		run -0 limited "$TOOLS_DIR/launch" --ignore=URG \
+		    --ignore=ALRM "$IPCTOOL" $command "$TOOLS_DIR/fdlist" list \
+		    < /dev/null
+		run -0 grep ignored list
+		is $'ignored ALRM\nignored URG'
+	done
+}
+
+@test "commands run where our parent is in another PID name space" {
+	need unshare
+	unshare -p true 2> /dev/null || skip "no PID name space may be made"
+	run -0 limited unshare -p "$IPCTOOL" duplex sh -c 'echo ok' < /dev/null
+	is ok
+}
