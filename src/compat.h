@@ -18,10 +18,11 @@
 #endif
 
 /*
- * The signal of the timer that interrupts a blocking open(2).  Not SIGALRM:
- * an alarm that was inherited across exec belongs to who set it.
+ * The signal that interrupts a blocking open(2).  Not SIGALRM: an alarm that
+ * was inherited across exec belongs to who set it.  Nor a real-time signal: the
+ * kernel refuses to send one when the user's queue is full.
  */
-#define SIGNAL_TICK SIGRTMIN
+#define SIGNAL_TICK SIGURG
 
 /*
  * exit(3) writes what gcov(1) has counted: to be called before every other

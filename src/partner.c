@@ -18,8 +18,6 @@
 #include "signals.h"
 #include "trace.h"
 
-#define STACK_SIZE ((size_t)64 << 10)	/* it makes a few system calls */
-
 /* An interruption that came just before the open(2) is repeated so soon. */
 #define INTERRUPT_NS	(2 * NS_PER_MS)
 
@@ -130,7 +128,6 @@ end_thread(struct partner *partner)
 static int
 start_thread(struct partner *partner)
 {
-	pthread_attr_t attr;
 	int errnum;
 
 	partner->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -138,11 +135,8 @@ start_thread(struct partner *partner)
 		return -1;
 	atomic_init(&partner->stop, false);
 	atomic_init(&partner->done, false);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	errnum = pthread_create(&partner->thread, &attr, wait_for_reader,
+	errnum = signals_helper_start(&partner->thread, wait_for_reader,
 	    partner);
-	pthread_attr_destroy(&attr);
 	partner->started = errnum == 0;
 	errno = errnum;
 	return errnum == 0 ? 0 : -1;

@@ -5,16 +5,19 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "compat.h"
 #include "deadline.h"
 #include "signals.h"
+#include "transient.h"
 
 /*
  * A tick that came just before the blocking call began is lost; the next
@@ -23,18 +26,27 @@
  */
 #define GUARD_REPEAT_NS (25 * NS_PER_MS)
 
+#define STACK_SIZE ((size_t)64 << 10)	/* for a few system calls */
+
 enum slot {
 	SLOT_USR1,
 	SLOT_INT,
 	SLOT_TERM,
 	SLOT_HUP,
 	SLOT_CHLD,
+	SLOT_TICK,
 	SLOT_PIPE,
 	SLOTS
 };
 
+enum guard {
+	GUARD_NONE,		/* not made yet */
+	GUARD_TIMER,
+	GUARD_ALARM
+};
+
 static const int numbers[SLOTS] = {
-	SIGUSR1, SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGPIPE
+	SIGUSR1, SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGNAL_TICK, SIGPIPE
 };
 
 static struct sigaction inherited[SLOTS];
@@ -46,8 +58,25 @@ static volatile sig_atomic_t fatal, report;
 static volatile pid_t child;
 static volatile sig_atomic_t guarded;
 static timer_t guard_timer;
-static bool guard_made;
+static enum guard guard_kind;
+static struct sigaction inherited_alarm;
 static void (*before_print)(void);
+
+static void
+set_guard(const struct itimerspec *its)
+{
+	struct itimerval alarm;
+
+	if (guard_kind == GUARD_TIMER) {
+		timer_settime(guard_timer, 0, its, NULL);
+		return;
+	}
+	TIMESPEC_TO_TIMEVAL(&alarm.it_interval, &its->it_interval);
+	TIMESPEC_TO_TIMEVAL(&alarm.it_value, &its->it_value);
+	if (its->it_value.tv_sec == 0 && its->it_value.tv_nsec != 0)
+		alarm.it_value.tv_usec++;	/* 0 would be never */
+	setitimer(ITIMER_REAL, &alarm, NULL);
+}
 
 static void
 guard_arm(int64_t first_ns)
@@ -56,7 +85,7 @@ guard_arm(int64_t first_ns)
 
 	its.it_interval.tv_nsec = GUARD_REPEAT_NS;
 	deadline_timespec(first_ns, &its.it_value);
-	timer_settime(guard_timer, 0, &its, NULL);
+	set_guard(&its);
 }
 
 static void
@@ -81,7 +110,7 @@ handle(int signo, siginfo_t *info, void *context)
 		if (guarded)
 			guard_arm(GUARD_REPEAT_NS);
 		break;
-	default:		/* SIGNAL_TICK has done its work */
+	default:		/* a tick has done its work */
 		break;
 	}
 	errno = saved;
@@ -125,8 +154,9 @@ take_over(enum slot slot)
 		sigaction(signo, &ignore, &inherited[slot]);
 	} else {
 		set_handler(signo, 0, &inherited[slot]);
-		/* What was ignored stays ignored; but we need SIGCHLD. */
-		if (slot != SLOT_CHLD && inherited[slot].sa_handler == SIG_IGN)
+		/* What was ignored stays ignored; but we need these two. */
+		if (slot != SLOT_CHLD && slot != SLOT_TICK &&
+		    inherited[slot].sa_handler == SIG_IGN)
 			sigaction(signo, &inherited[slot], NULL);
 	}
 }
@@ -139,7 +169,6 @@ signals_start(void)
 	for (int i = 0; i < SLOTS; i++)
 		if (i != SLOT_PIPE)
 			sigaddset(&closed_mask, numbers[i]);
-	sigaddset(&closed_mask, SIGNAL_TICK);
 	sigdelset(&wait_mask, SIGUSR1);
 	sigdelset(&wait_mask, SIGCHLD);
 	sigdelset(&wait_mask, SIGNAL_TICK);
@@ -203,21 +232,44 @@ signals_take_child(void)
 	return taken;
 }
 
+/*
+ * A timer holds one of the signals that the user's processes may have in
+ * their queues (RLIMIT_SIGPENDING).  Where that is used up, the alarm that
+ * each process has will do, unless it was inherited and runs.
+ */
+static int
+make_guard(void)
+{
+	struct sigevent event;
+	struct itimerval alarm;
+
+	memset(&event, 0, sizeof(event));
+	event.sigev_notify = SIGEV_SIGNAL;
+	event.sigev_signo = SIGNAL_TICK;
+	if (timer_create(CLOCK_MONOTONIC, &event, &guard_timer) == 0) {
+		guard_kind = GUARD_TIMER;
+		return 0;
+	}
+	if (getitimer(ITIMER_REAL, &alarm) == -1 ||
+	    timerisset(&alarm.it_value)) {
+		errno = ENOMEM;	/* EAGAIN would mean that a call blocks */
+		return -1;
+	}
+	sigdelset(&wait_mask, SIGALRM);
+	sigaddset(&closed_mask, SIGALRM);
+	sigprocmask(SIG_SETMASK, &closed_mask, NULL);
+	set_handler(SIGALRM, 0, &inherited_alarm);
+	guard_kind = GUARD_ALARM;
+	return 0;
+}
+
 int
 signals_guard_begin(int64_t deadline)
 {
-	struct sigevent event;
 	int64_t now;
 
-	if (!guard_made) {
-		memset(&event, 0, sizeof(event));
-		event.sigev_notify = SIGEV_SIGNAL;
-		event.sigev_signo = SIGNAL_TICK;
-		if (timer_create(CLOCK_MONOTONIC, &event, &guard_timer) == -1)
-			return -1;
-		set_handler(SIGNAL_TICK, 0, NULL);
-		guard_made = true;
-	}
+	if (guard_kind == GUARD_NONE && make_guard() == -1)
+		return -1;
 	guarded = 1;
 	now = deadline_now();
 	if (deadline != DEADLINE_NEVER)
@@ -234,8 +286,24 @@ signals_guard_end(void)
 
 	sigprocmask(SIG_SETMASK, &closed_mask, NULL);
 	guarded = 0;
-	timer_settime(guard_timer, 0, &off, NULL);
+	set_guard(&off);
 	errno = saved;
+}
+
+int
+signals_helper_start(pthread_t *thread, void *(*run)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	unsigned tries = 0;
+	int errnum;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	do {
+		errnum = pthread_create(thread, &attr, run, arg);
+	} while (transient_again(errnum, &tries));
+	pthread_attr_destroy(&attr);
+	return errnum;
 }
 
 /* The thread was started with closed_mask. */
@@ -244,7 +312,6 @@ signals_helper_begin(void)
 {
 	sigset_t tick;
 
-	set_handler(SIGNAL_TICK, 0, NULL);
 	sigfillset(&tick);
 	sigdelset(&tick, SIGNAL_TICK);
 	pthread_sigmask(SIG_SETMASK, &tick, NULL);
@@ -274,7 +341,7 @@ signals_print_begin(void)
 void
 signals_print_end(void)
 {
-	if (started && guard_made)
+	if (started && guard_kind != GUARD_NONE)
 		signals_guard_end();
 }
 
@@ -286,6 +353,8 @@ signals_give_back(void)
 			sigaction(numbers[i], &inherited[i], NULL);
 	else
 		sigaction(SIGUSR1, &inherited[SLOT_USR1], NULL);
+	if (guard_kind == GUARD_ALARM)
+		sigaction(SIGALRM, &inherited_alarm, NULL);
 	sigprocmask(SIG_SETMASK, &inherited_mask, NULL);
 }
 

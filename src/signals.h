@@ -60,10 +60,16 @@ pid_t	 signals_take_child(void);
  * FIFO: open the mask, and interrupt the call at a deadline (deadline.h),
  * again every 25 ms after it or after any fatal signal, in case the first
  * interruption came just before the call began.  Returns 0, or -1 with
- * errno of timer_create(2).
+ * ENOMEM: there is no timer to be had.
  */
 int	 signals_guard_begin(int64_t deadline);
 void	 signals_guard_end(void);
+
+/*
+ * pthread_create(3) for a thread that makes a few system calls: with a small
+ * stack, since there may be many of them.  Returns 0 or an errno.
+ */
+int	 signals_helper_start(pthread_t *, void *(*)(void *), void *);
 
 /*
  * In a thread that makes a blocking call: from here on it sees no signal but

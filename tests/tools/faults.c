@@ -3,6 +3,7 @@
  *
  *	faults [OPTION]... IPCTOOL [SCENARIO]...
  *	faults --shim=SHIM.so [OPTION]... IPCTOOL [SCENARIO]...
+ *	faults --limits [OPTION]... IPCTOOL [SCENARIO]...
  *	faults --list
  *
  *	--stride=N        every Nth point only (1)
@@ -23,6 +24,11 @@
  *
  * With --shim each scenario is run with transfers that shim.c makes short,
  * interrupted, slow or refused: each of these runs has to succeed.
+ *
+ * With --limits each scenario is run with limits of setrlimit(2), from so small
+ * a one that ipctool just begins, to one that it does not meet: RLIMIT_NOFILE,
+ * SIGPENDING, AS (not with sanitizers), FSIZE and, if we are not root, NPROC.
+ * It has to do all of its work, or to say why not.
  *
  * Prints what went wrong with the command that shows it, and at last, for each
  * scenario, `NAME: N points, N failed`.  Status 0, or 1 if a point failed.
@@ -61,6 +67,7 @@
 #define LATE_MS		300		/* a late peer comes at the latest */
 #define PAUSE_MS	100		/* of PAUSES, at each end */
 #define BUSY_MS		40		/* what it may work in all then */
+#define SPIN_MS		3000		/* no run has so much to do */
 #define MESSAGE		200		/* bytes, of HAMMERS */
 
 /*
@@ -89,6 +96,7 @@ struct options {
 	int		 limit_ms;	/* --limit */
 	bool		 verbose;	/* --verbose */
 	char		*shim;		/* --shim */
+	bool		 limits;	/* --limits */
 	unsigned long	 seeds;		/* --seeds */
 	char		*ipctool;
 };
@@ -108,6 +116,16 @@ struct point {
 	const char	*signal;	/* instead of an error */
 	unsigned	 first, last;	/* UINT_MAX: for ever */
 	const char	*line;		/* what strace said without the fault */
+	const struct small *small;	/* or a limit instead of a fault */
+	rlim_t		 value;
+};
+
+/* A resource that is limited, in steps. */
+struct small {
+	const char	*name;
+	const char	*error;		/* what a call says then */
+	int		 resource;
+	rlim_t		 first, step, last;
 };
 
 struct bytes {
@@ -443,6 +461,16 @@ use_shim(const struct run *run, unsigned seed)
 	setenv("SHIM_RATE", plan->rate, 1);
 }
 
+/* What is above it is open here alone; execve(2) closes all of that. */
+static void
+limit(const struct point *p)
+{
+	struct rlimit limit = { p->value, p->value };
+
+	must(setrlimit((__rlimit_resource_t)p->small->resource, &limit),
+	    "setrlimit");
+}
+
 static void
 become(struct run *run, const struct point *p, char **argv, int complaints)
 {
@@ -456,6 +484,8 @@ become(struct run *run, const struct point *p, char **argv, int complaints)
 	if (dup2(run->input, 0) == -1 || dup2(run->output, 1) == -1 ||
 	    dup2(complaints, 2) == -1)
 		_exit(2);
+	if (p != NULL && p->small != NULL)
+		limit(p);
 	execvp(argv[0], argv);
 	err(2, "%s", argv[0]);
 }
@@ -525,7 +555,7 @@ start(struct run *run, const struct point *p)
 	int complaints;
 	size_t n = 0;
 
-	if (options.shim == NULL)
+	if (options.shim == NULL && !options.limits)
 		n = strace_words(argv, p, (s->flags & CHILDREN) == 0 ? trace :
 		    NULL, inject);
 	strcpy(command, s->command);
@@ -1195,6 +1225,14 @@ status_is_plausible(const struct run *run, const struct point *p)
 	return (s->flags & CHILDREN) != 0 && status >= 125 && status <= 127;
 }
 
+/* Commands have the limit, too, and the last word. */
+static bool
+is_of_a_command(const struct run *run, const struct point *p)
+{
+	return p->small != NULL && (run->scenario->flags & CHILDREN) != 0 &&
+	    (run->err.data[0] != '\0' || run->status > 128);
+}
+
 static const char *
 judge_success(const struct run *run, enum verdict verdict)
 {
@@ -1221,6 +1259,8 @@ judge_failure(const struct run *run, const struct point *p,
 
 	if (verdict == SURVIVES)
 		return "it did not survive";
+	if (is_of_a_command(run, p))
+		return NULL;
 	if (!status_is_plausible(run, p))
 		return "no such status for such an error";
 	if (!out_is_prefix(run) || !copy_is_prefix(run))
@@ -1313,6 +1353,8 @@ judge(const struct run *run, const struct point *p, enum verdict *verdict)
 	why = judge_made(run);
 	if (why != NULL && run->status != 137)
 		return why;
+	if (run->busy_ms > SPIN_MS)
+		return "it spins";
 	if (options.shim != NULL)
 		return judge_shim(run);
 	if (run->told_to_end && run->status == 0 &&
@@ -1322,8 +1364,12 @@ judge(const struct run *run, const struct point *p, enum verdict *verdict)
 		return judge_signal(run, p);
 	if (run->nonsense)
 		return NULL;
-	/* It took another way and did not come by. */
-	*verdict = run->injected[0] == '\0' ? SURVIVES : rule_for(run, p);
+	if (p->small != NULL)
+		*verdict = EITHER;
+	else if (run->injected[0] == '\0')	/* it took another way */
+		*verdict = SURVIVES;
+	else
+		*verdict = rule_for(run, p);
 	return run->status == 0 ? judge_success(run, *verdict) :
 	    judge_failure(run, p, *verdict);
 }
@@ -1662,6 +1708,96 @@ try_seeds(const struct scenario *s)
 }
 
 
+/* Small limits */
+
+static void
+try_limit(const struct scenario *s, const struct small *small, rlim_t value)
+{
+	struct point p = {
+		.call = "limit", .error = small->error, .last = UINT_MAX,
+		.small = small, .value = value
+	};
+	enum verdict verdict;
+	struct run run;
+	const char *why;
+
+	if (point_number++ % options.stride != options.start)
+		return;
+	run_point(&run, s, &p);
+	why = judge(&run, &p, &verdict);
+	points_done++;
+	if (why != NULL)
+		points_failed++;
+	if (why != NULL || options.verbose) {
+		printf("%s: %s\n    prlimit --%s=%llu ipctool %s\n", s->name,
+		    why == NULL ? "good" : why, small->name,
+		    (unsigned long long)value, s->command);
+		print_run(&run);
+	}
+	fflush(stdout);
+	free_run(&run);
+}
+
+/* The address space that it takes for the loader and for the least of main. */
+static rlim_t
+least_space(void)
+{
+	char *argv[] = { options.ipctool, (char[]){ "--version" }, NULL };
+	struct rlimit space;
+	int wstatus = -1;
+	rlim_t value;
+	pid_t pid;
+
+	for (value = 1 << 20; wstatus != 0; value += 64 << 10) {
+		space.rlim_cur = space.rlim_max = value;
+		pid = must(fork(), "fork");
+		if (pid == 0) {
+			must(dup2(must(open("/dev/null", O_WRONLY),
+			    "/dev/null"), 1), "dup2");
+			dup2(1, 2);
+			setrlimit(RLIMIT_AS, &space);
+			execv(argv[0], argv);
+			_exit(1);
+		}
+		waitpid(pid, &wstatus, 0);
+	}
+	return value;
+}
+
+static void
+try_limits(const struct scenario *s)
+{
+	static struct small all[] = {
+		/* The loader takes one more than 0, 1 and 2. */
+		{ "nofile", "EMFILE", RLIMIT_NOFILE, 4, 1, 20 },
+		{ "sigpending", "EAGAIN", RLIMIT_SIGPENDING, 0, 1, 2 },
+		{ "fsize", "EFBIG", RLIMIT_FSIZE, 0, 20000, 60000 },
+		{ "as", "ENOMEM", RLIMIT_AS, 0, 100 << 10, 0 },
+		{ "nproc", "EAGAIN", RLIMIT_NPROC, 0, 1, 1 },
+	};
+	const char *sanitized = getenv("SANITIZED");
+	struct small *small;
+	rlim_t value;
+
+	for (small = all; small < all + sizeof(all) / sizeof(*all); small++) {
+		if (small->resource == RLIMIT_NPROC && geteuid() == 0)
+			continue;
+		if (small->resource == RLIMIT_AS) {
+			if (sanitized != NULL && strcmp(sanitized, "yes") == 0)
+				continue;
+			if (small->first == 0)
+				small->first = least_space();
+			small->last = small->first + (1 << 20);
+		}
+		for (value = small->first; value <= small->last;
+		    value += small->step)
+			try_limit(s, small, value);
+	}
+	printf("%s: %lu limits, %lu failed\n", s->name, points_done,
+	    points_failed);
+}
+
+
 static int
 remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -1682,6 +1818,7 @@ parse_options(int argc, char **argv)
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "shim", required_argument, NULL, 'h' },
 		{ "seeds", required_argument, NULL, 'n' },
+		{ "limits", no_argument, NULL, 'm' },
 		{ NULL, 0, NULL, 0 },
 	};
 	size_t i;
@@ -1713,6 +1850,9 @@ parse_options(int argc, char **argv)
 			break;
 		case 'n':
 			options.seeds = tool_size(optarg);
+			break;
+		case 'm':
+			options.limits = true;
 			break;
 		default:
 			exit(2);
@@ -1772,6 +1912,8 @@ main(int argc, char **argv)
 		prepare_data(&scenarios[i]);
 		if (options.shim != NULL)
 			try_seeds(&scenarios[i]);
+		else if (options.limits)
+			try_limits(&scenarios[i]);
 		else
 			try_scenario(&scenarios[i]);
 		fflush(stdout);
