@@ -495,10 +495,7 @@ talk(struct channel *channel, bool relayed)
 		over = run->outcome.why == OUTCOME_DONE;
 		reap(run);
 	}
-	if (over)
-		child_end_all(channel->children, channel->nchildren);
-	else
-		child_end_kin(channel->children, channel->nchildren);
+	child_end_all(channel->children, channel->nchildren, over);
 	return status;
 }
 
@@ -524,7 +521,7 @@ start(struct channel *channel, bool relayed)
 		return STATUS_OK;
 	status = start_all(channel);
 	if (status != STATUS_OK) {
-		child_end_kin(channel->children, channel->nchildren);
+		child_end_all(channel->children, channel->nchildren, false);
 		return fail(channel, status);
 	}
 	close_children_ends(channel);

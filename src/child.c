@@ -358,14 +358,10 @@ end_everyone(struct child *children, size_t n, bool with_kin)
 }
 
 void
-child_end_all(struct child *children, size_t n)
+child_end_all(struct child *children, size_t n, bool by_itself)
 {
-	if (child_reap(children, n) > 0)
+	if (!by_itself)
+		end_everyone(children, n, true);
+	else if (child_reap(children, n) > 0)
 		end_everyone(children, n, false);
-}
-
-void
-child_end_kin(struct child *children, size_t n)
-{
-	end_everyone(children, n, true);
 }

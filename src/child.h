@@ -40,14 +40,10 @@ size_t	 child_reap(struct child *, size_t n);
 
 /*
  * Send TERM to all that still run, wait, and KILL after 2 s; reaps them.
- * Never fails; returns when all are gone.
+ * Never fails; returns when all are gone.  Unless the run came to its end
+ * by_itself, the same is done to all that they have started, kin.h, whether
+ * they still run or not; but what has left our session goes on.
  */
-void	 child_end_all(struct child *, size_t n);
-
-/*
- * The same for them and all that they have started, kin.h; but what has left
- * our session goes on.  Those may be left where the children have ended.
- */
-void	 child_end_kin(struct child *, size_t n);
+void	 child_end_all(struct child *, size_t n, bool by_itself);
 
 #endif

@@ -22,6 +22,7 @@
 #include "deadline.h"
 #include "endpoint.h"
 #include "fifo.h"
+#include "kin.h"
 #include "options.h"
 #include "parse.h"
 #include "place.h"
@@ -564,13 +565,14 @@ run_command(struct fifo_create *fc, const char *name)
 		free_argv(child.argv);
 		return STATUS_FAILED;
 	}
+	kin_adopt();
 	if (child_start(&child) == -1) {
 		warn("%s", trace_safe(child.argv[0]));
 		free_argv(child.argv);
 		return child.status;
 	}
 	status = run_wait(&fc->run, &child, 1, false, DEADLINE_NEVER);
-	child_end_all(&child, 1);
+	child_end_all(&child, 1, status == STATUS_OK);
 	free_argv(child.argv);
 	return status == STATUS_OK ? child.status : status;
 }

@@ -15,6 +15,7 @@
 
 #include "child.h"
 #include "deadline.h"
+#include "kin.h"
 #include "pipe-relay.h"
 #include "report.h"
 #include "sides.h"
@@ -311,10 +312,11 @@ run_stages(struct pipeline *p)
 		status = run_conclude(run);
 		return status == STATUS_ERROR ? STATUS_FAILED : status;
 	}
+	kin_adopt();
 	status = start_all(p);
 	close_stages_ends(p);
 	if (status != STATUS_OK) {
-		child_end_all(p->stages, p->nstages);
+		child_end_all(p->stages, p->nstages, false);
 		outcome_set(&run->outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
 		run_conclude(run);
 		return status;
@@ -324,7 +326,7 @@ run_stages(struct pipeline *p)
 	if (status == STATUS_OK)
 		status = run_wait(run, p->stages, p->nstages, false,
 		    deadline_after(deadline_now(), run->limits.idle_timeout));
-	child_end_all(p->stages, p->nstages);
+	child_end_all(p->stages, p->nstages, status == STATUS_OK);
 	report_lost(p);
 	return status == STATUS_OK ? pipefail(p) : status;
 }

@@ -968,7 +968,7 @@ end_command(struct server *server, int status)
 	if (ended && channel->children[0].ended_ns != 0)
 		status = status_join(channel->children[0].status, status);
 	else
-		child_end_kin(channel->children, channel->nchildren);
+		child_end_all(channel->children, channel->nchildren, false);
 	return status;
 }
 

@@ -306,3 +306,52 @@ until_program() {
 		fi
 	done
 }
+
+# The last command of two, as a script that has started another one
+started() {
+	[[ -s last ]] && ! gone "$(< last)"
+}
+
+@test "no signal and no time-out leaves anything that commands have started" {
+	local command last signal
+
+	last='sleep 1000 & echo $! > last.new; mv last.new last; wait; true'
+	for command in "pipe-relay true ::" "pipe-relay --stats true ::" \
+	    "duplex true ::" "duplex -T 1h true ::" "fifo-create -u new ::"; do
+		for signal in INT TERM HUP; do
+			rm -f last
+			# shellcheck disable=SC2086
+			background ipctool $command sh -c "$last" 2> /dev/null
+			wait_until started
+			kill -"$signal" "$PID"
+			ends_with $((128 + $(kill -l "$signal"))) "$PID"
+			gone "$(< last)"
+		done
+	done
+	for command in "pipe-relay -t 1 true ::" "duplex -t 1 true ::" \
+	    "fifo-create -t 1 -u new ::"; do
+		rm -f last
+		# shellcheck disable=SC2086
+		run -124 ipctool $command sh -c "$last"
+		[[ ! -s last ]] || gone "$(< last)"
+	done
+}
+
+@test "SIGKILL leaves of the commands what these have started, as is written" {
+	local command
+
+	for command in "pipe-relay true ::" "duplex true ::" \
+	    "fifo-create -u new ::"; do
+		rm -f last
+		# shellcheck disable=SC2086
+		background ipctool $command sh -c 'sleep 1000 & echo $! $$ \
+		    > last.new; mv last.new last; wait; true'
+		wait_until test -s last
+		read -r grandchild child < last
+		pids+=("$grandchild")
+		die_pid "$PID"
+		wait_until gone "$child"
+		run ! gone "$grandchild"
+		kill -KILL "$grandchild"
+	done
+}
