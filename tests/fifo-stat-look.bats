@@ -354,14 +354,14 @@ removal_is_seen() {
 
 @test "a process that ends between a look and the next one is said to have" {
 	need strace
-	local named middle opener looker
+	local named middle opener
 	mkfifo q
 	background cat q
 	wait_until opening "$PID"
 	background sleep 1000
 	named=$PID
-	# Passing this one takes so long that another opens q meanwhile: the
-	# look has to be taken anew.
+	# While this one is passed another opens q: the look has to be taken
+	# anew.
 	background sleep 1000
 	middle=$PID
 	# shellcheck disable=SC2016
@@ -369,22 +369,19 @@ removal_is_seen() {
 	    exec 5> q; : > came; exec sleep 1000'
 	opener=$PID
 	((middle > named && opener > middle)) || skip "numbers begin anew"
-	background strace -o trace -P "$middle/fd" \
-	    -e inject=openat:delay_enter=3000000:when=1 \
-	    "$IPCTOOL" fifo-stat q "$named" > out 2> error
-	looker=$PID
-	wait_until stands_still "$looker"
+	look_up_to "$middle/fd" q "$named"
 	: > go
 	wait_until test -e came
 	die_pid "$named"
-	ends_with 1 "$looker"
+	look_on
+	ends_with 1 "$LOOKER"
 	compare_text error "ipctool fifo-stat: $named: no such process" \
 	    "$(grep -v "not visible\|cannot be told" error)"
 }
 
 @test "who opens a file, and goes on while we look, is blocked at no FIFO" {
 	need strace perl
-	local holder opener looker
+	local holder opener
 	mkfifo q
 	: > file
 	# A lease keeps whoever opens the file waiting.
@@ -406,14 +403,11 @@ removal_is_seen() {
 	    1 while 1'
 	opener=$PID
 	wait_until grep -q lease "/proc/$opener/wchan"
-	background strace -o trace -P "$opener/wchan" \
-	    -e inject=openat:delay_enter=3000000:when=1 \
-	    "$IPCTOOL" fifo-stat q > out 2> error
-	looker=$PID
-	wait_until stands_still "$looker"
+	look_up_to "$opener/wchan" q
 	: > go
 	wait_until test -e came
-	ends_with 0 "$looker"
+	look_on
+	ends_with 0 "$LOOKER"
 	run -1 grep "cannot be told" error
 }
 

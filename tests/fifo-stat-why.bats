@@ -364,13 +364,13 @@ self_pipe() {
 
 @test "two that talk to each other are in no deadlock, though each is seen to wait" {
 	need strace
-	local low high middle looker
+	local low high middle
 	mkfifo a b
 	hold rw a b
 	local holder=$PID
 	background bash -c 'read -r; : > answered; exec sleep 1000' < a > b
 	low=$PID
-	# Passing this one takes so long that an answer comes meanwhile.
+	# While this one is passed an answer comes.
 	background sleep 1000
 	middle=$PID
 	background bash -c 'until [[ -e go ]]; do sleep 0.01; done
@@ -380,15 +380,12 @@ self_pipe() {
 	wait_until holds "$high" a
 	die_pid "$holder"
 	wait_until doing_is reading "$low"
-	background strace -o trace -P "$middle/fd" \
-	    -e inject=openat:delay_enter=3000000:when=1 \
-	    "$IPCTOOL" fifo-stat --why "$high" > out 2> error
-	looker=$PID
-	wait_until stands_still "$looker"
+	look_up_to "$middle/fd" --why "$high"
 	: > go
 	wait_until test -e answered
 	wait_until asleep "$high"
-	ends_with 0 "$looker"
+	look_on
+	ends_with 0 "$LOOKER"
 	run -0 cat out
 	lacks deadlock
 	matches "cat +$high reading"

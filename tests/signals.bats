@@ -308,7 +308,7 @@ until_program() {
 }
 
 # The last command of two, as a script that has started another one
-started() {
+last_runs() {
 	[[ -s last ]] && ! gone "$(< last)"
 }
 
@@ -322,7 +322,7 @@ started() {
 			rm -f last
 			# shellcheck disable=SC2086
 			background ipctool $command sh -c "$last" 2> /dev/null
-			wait_until started
+			wait_until last_runs
 			kill -"$signal" "$PID"
 			ends_with $((128 + $(kill -l "$signal"))) "$PID"
 			gone "$(< last)"

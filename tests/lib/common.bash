@@ -70,6 +70,8 @@
 #				command must be safe to repeat
 #	tries N COMMAND...	one of N runs succeeds: for what only a busy
 #				machine spoils (errexit is off inside)
+#	longer MS		a limit for such a run: at first so long, and
+#				twice as long in each one that follows
 #	switches PID		how often its threads have gone to sleep
 #	quiet PID		it is ipctool by now, and asleep
 #	rests PID...		while they wait, ipctools cost next to nothing
@@ -438,15 +440,20 @@ beats() {
 }
 
 tries() {
-	local left=$1
+	local n=$1
 
 	shift
-	until "$@"; do
-		if ((--left == 0)); then
-			echo "failed each time: $*" >&2
-			return 1
+	for ((TRY = 0; TRY < n; TRY++)); do
+		if "$@"; then
+			return 0
 		fi
 	done
+	echo "failed each time: $*" >&2
+	return 1
+}
+
+longer() {
+	echo "$(($1 << TRY))ms"
 }
 
 switches() {

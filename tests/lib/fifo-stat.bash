@@ -3,18 +3,25 @@
 # fifo-stat - what only the tests of fifo-stat share; load it after common.
 #
 #	state_is STATE FIFO	in a word, for wait_until
-#	stands_still PARENT	the child that strace(1) runs is held in a call
+#	look_up_to PATH ARG...	run fifo-stat, and stop it when it has opened
+#				PATH; it is the child of $LOOKER, strace(1)
+#	look_on			let it go on
 
 state_is() {
 	[[ $(ipctool fifo-stat -rno STATE "$2" 2>/dev/null) == "$1" ]]
 }
 
-stands_still() {
-	local before after pid
+look_up_to() {
+	local path=$1
 
-	pid=$(pgrep -P "$1") && [[ /proc/$pid/exe -ef $IPCTOOL ]] || return 1
-	{ read -r before < "/proc/$pid/syscall"; } 2>/dev/null
-	sleep 0.5
-	{ read -r after < "/proc/$pid/syscall"; } 2>/dev/null
-	[[ -n $before && $before == "$after" ]]
+	shift
+	background strace -o trace -P "$path" \
+	    -e inject=openat:signal=STOP:when=1 \
+	    "$IPCTOOL" fifo-stat "$@" > out 2> error
+	LOOKER=$PID
+	wait_until grep -qs "stopped by SIGSTOP" trace
+}
+
+look_on() {
+	kill -CONT "$(pgrep -P "$LOOKER")"
 }
