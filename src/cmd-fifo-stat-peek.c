@@ -72,7 +72,7 @@ explain(const struct pipe_look *look, const struct pipe_info *pipe)
 {
 	const char *name = stat_pipe_name(pipe);
 
-	if (pipe->nends == 0 && look->hidden == 0 && !look->hidden_more) {
+	if (pipe->nends == 0 && !pipeinfo_misses(look)) {
 		warnx("%s: nobody has it open: nothing is in it", name);
 		return STATUS_OK;
 	}

@@ -97,7 +97,7 @@ static const char *
 format_count(const struct row *row, unsigned int n,
     enum pipe_unseen unseen)
 {
-	bool hidden = row->look->hidden > 0 || row->look->hidden_more;
+	bool hidden = pipeinfo_misses(row->look);
 
 	if (n == 0 && (unseen == UNSEEN_SOME ||
 	    (unseen == UNSEEN_MAYBE && hidden &&
@@ -129,7 +129,7 @@ cell_openers(const struct row *row)
 static const char *
 cell_hidden(const struct row *row)
 {
-	return row->look->hidden_more ? NULL :
+	return row->look->hidden_more || row->look->failure != 0 ? NULL :
 	    format_number(row->text, row->look->hidden);
 }
 

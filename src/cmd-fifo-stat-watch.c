@@ -283,6 +283,17 @@ fill_key_signals(sigset_t *set)
 	sigaddset(set, SIGCONT);
 }
 
+/* Also at every exit(3): a look that fails ends by err(3). */
+static void
+end_keys(void)
+{
+	sigset_t set;
+
+	fill_key_signals(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	give_back_keys();
+}
+
 /*
  * At any time, not only while we wait: a look may take long, and so may what
  * is printed on a terminal that stands still.
@@ -293,6 +304,7 @@ start_keys(void)
 	static const int numbers[] = { SIGTSTP, SIGQUIT };
 	struct sigaction sa = { .sa_flags = SA_RESTART }, old;
 
+	atexit(end_keys);
 	fill_key_signals(&sa.sa_mask);
 	sa.sa_handler = handle_key;
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
@@ -304,16 +316,6 @@ start_keys(void)
 	sigaction(SIGCONT, &sa, NULL);
 	/* As after a stop, with none of the others in between. */
 	raise(SIGCONT);
-}
-
-static void
-end_keys(void)
-{
-	sigset_t set;
-
-	fill_key_signals(&set);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	give_back_keys();
 }
 
 /*

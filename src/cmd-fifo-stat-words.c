@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "compat.h"
 #include "deadline.h"
@@ -60,13 +61,18 @@ stat_time(int64_t ns, char text[STAT_TIME])
 void
 stat_say_hidden(FILE *f, const struct pipe_look *look, const char *before)
 {
-	if (look->hidden == 0 && !look->hidden_more)
+	if (!pipeinfo_misses(look))
 		return;
 	fputs(before, f);
 	if (look->hidden_more)
 		fputs("other users' processes", f);
-	else
+	else if (look->hidden > 0)
 		stat_say_count(f, look->hidden, "process");
+	if (look->failure == 0)
+		return;
+	fprintf(f, "%swhat could not be read (%s)",
+	    look->hidden_more || look->hidden > 0 ? ", " : "",
+	    strerror(look->failure));
 }
 
 /* Several processes in a sentence, each once. */
@@ -110,6 +116,27 @@ say_holders(FILE *f, const struct pipe_info *pipe, enum pipe_access access)
 			say_name(&names, pipe->ends[i]->process);
 	end_names(&names, (pipe->ours & access) != 0);
 	return names.n;
+}
+
+/* How many of them do nothing at all now, however much they could. */
+static size_t
+count_stopped(const struct pipe_info *pipe, enum pipe_access access)
+{
+	const struct process_info *process = NULL;
+	const struct thread_info *thread;
+	size_t n = 0;
+
+	for (size_t i = 0; i < pipe->nends; i++) {
+		if ((pipe->ends[i]->access & access) == 0 ||
+		    pipe->ends[i]->process == process)
+			continue;
+		process = pipe->ends[i]->process;
+		thread = pipeinfo_thread(process);
+		n += thread != NULL && (thread->doing == DOING_STOPPED ||
+		    thread->doing == DOING_TRACED ||
+		    thread->doing == DOING_FROZEN);
+	}
+	return n;
 }
 
 static size_t
@@ -169,6 +196,34 @@ static const char *
 verb(size_t n, const char *one, const char *many)
 {
 	return n == 1 ? one : many;
+}
+
+static void
+say_stopped(FILE *f, const struct pipe_info *pipe, enum pipe_access access,
+    size_t holders)
+{
+	size_t stopped = count_stopped(pipe, access);
+
+	if (stopped == 0)
+		return;
+	if (holders == 1)
+		fputs(", but is stopped", f);
+	else if (stopped == holders)
+		fputs(", but all are stopped", f);
+	else
+		fprintf(f, ", but %zu of them %s stopped", stopped,
+		    verb(stopped, "is", "are"));
+}
+
+/* Who can do something about it, and would, if he were not stopped. */
+static void
+say_able(FILE *f, const struct pipe_info *pipe, enum pipe_access access,
+    const char *what)
+{
+	size_t holders = say_holders(f, pipe, access);
+
+	fprintf(f, " can %s", what);
+	say_stopped(f, pipe, access, holders);
 }
 
 static void
@@ -245,8 +300,7 @@ say_reading(FILE *f, const struct pipe_info *pipe)
 		fputs("the only writer is the same process", f);
 		return;
 	}
-	say_holders(f, pipe, PIPE_WRITE);
-	fputs(" can write, or close it", f);
+	say_able(f, pipe, PIPE_WRITE, "write, or close it");
 }
 
 static void
@@ -267,8 +321,7 @@ say_writing(FILE *f, const struct pipe_info *pipe)
 		fputs("the only reader is the same process", f);
 		return;
 	}
-	say_holders(f, pipe, PIPE_READ);
-	fputs(" can read", f);
+	say_able(f, pipe, PIPE_READ, "read");
 }
 
 /*
@@ -299,12 +352,13 @@ say_quiet(FILE *f, const struct pipe_look *look, const struct pipe_info *pipe,
 {
 	if (state == PIPE_STATE_FULL) {
 		fputs("full; the next write waits until it is read by ", f);
-		say_holders(f, pipe, PIPE_READ);
+		say_stopped(f, pipe, PIPE_READ,
+		    say_holders(f, pipe, PIPE_READ));
 	} else if (state == PIPE_STATE_DATA) {
 		say_unread(f, pipe);
 		fputs("; ", f);
-		say_holders(f, pipe, PIPE_READ);
-		fputs(" can read, and ", f);
+		say_able(f, pipe, PIPE_READ, "read");
+		fputs(", and ", f);
 		say_nobody_waits(f, look, pipe);
 	} else if (state == PIPE_STATE_IDLE) {
 		fputs("empty; both ends are open, and ", f);
@@ -379,6 +433,32 @@ say_state(FILE *f, const struct pipe_look *look,
 	}
 }
 
+/* Others may have a FIFO open that had this name before. */
+static void
+say_older(FILE *f, const struct pipe_look *look, const struct pipe_info *pipe)
+{
+	const struct pipe_info *older;
+
+	for (size_t i = 0; i < look->npipes; i++) {
+		older = look->pipes[i];
+		if (!older->unlinked || older->nends == 0 ||
+		    strcmp(older->name, pipe->path) != 0)
+			continue;
+		fputs("; ", f);
+		fprintf(f, " %s a FIFO open that had this name before",
+		    verb(say_holders(f, older, PIPE_BOTH), "has", "have"));
+	}
+}
+
+/* Not opened, and so not disturbed. */
+static bool
+is_fifo(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
 char *
 stat_verdict(const struct pipe_look *look, const struct pipe_info *pipe)
 {
@@ -393,7 +473,11 @@ stat_verdict(const struct pipe_look *look, const struct pipe_info *pipe)
 	say_state(f, look, pipe, state);
 	if (pipe->unlinked && state != PIPE_STATE_OPENING_READ &&
 	    state != PIPE_STATE_OPENING_WRITE)
-		fputs("; its name is gone", f);
+		fputs(is_fifo(pipe->name) ?
+		    "; its name stands for another FIFO by now" :
+		    "; its name is gone", f);
+	if (pipe->path != NULL)
+		say_older(f, look, pipe);
 	if (fclose(f) != 0) {
 		free(text);
 		return NULL;

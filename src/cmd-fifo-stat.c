@@ -318,6 +318,7 @@ static int
 want_path(const struct stat_target *target, struct pipe_look *look,
     bool quiet)
 {
+	char link[32], path[PATH_MAX];
 	struct pipe_info *pipe;
 	struct statfs fs;
 	struct stat st;
@@ -327,6 +328,10 @@ want_path(const struct stat_target *target, struct pipe_look *look,
 		complain(quiet, target->name);
 		return STATUS_ERROR;
 	}
+	snprintf(link, sizeof(link), "self/fd/%d", target->pinned);
+	if (!pipe->unlinked && pipe->path == NULL &&
+	    procfs_read_link(look->proc, link, path, sizeof(path)) == 0)
+		pipe->path = strdup(path);
 	/* /dev/stdin, or a link in /proc. */
 	if (fstatfs(target->pinned, &fs) == 0 && fs.f_type == PIPEFS_MAGIC) {
 		pipe->anonymous = true;
@@ -403,8 +408,11 @@ look_once(const struct fifo_stat *fs, struct pipe_look *look, bool quiet)
 	const struct stat_target *target;
 	int status = STATUS_OK;
 
-	if (pipeinfo_begin(look) == -1)
+	if (pipeinfo_begin(look) == -1) {
+		if (errno == ENODEV)
+			errx(STATUS_ERROR, "/proc: not mounted");
 		err(STATUS_ERROR, "/proc");
+	}
 	look->everybody = fs->opt.why;
 	look->all = fs->opt.all || fs->opt.why ||
 	    fs->opt.graph != GRAPH_NONE || has_process(fs);
@@ -435,6 +443,7 @@ stat_look(const struct fifo_stat *fs, struct pipe_look *look, bool quiet)
 	for (size_t i = 0; i < look->npipes; i++)
 		if (look->pipes[i]->wanted)
 			pipeinfo_measure(look, look->pipes[i]);
+	pipeinfo_failure(look);
 	return status;
 }
 
@@ -456,7 +465,7 @@ has_unused(const struct pipe_look *look)
 static void
 say_limits(const struct pipe_look *look, FILE *f, const char *prefix)
 {
-	if (look->hidden > 0 || look->hidden_more) {
+	if (pipeinfo_misses(look)) {
 		fputs(prefix, f);
 		stat_say_hidden(f, look, "not visible: ");
 		fputc('\n', f);
@@ -482,6 +491,8 @@ stat_show(struct fifo_stat *fs, struct pipe_look *look, FILE *f)
 		status = stat_print_peek(fs, look, f);
 	else
 		status = stat_print_table(fs, look, f);
+	if (pipeinfo_failure(look) != 0)
+		status = status_join(status, STATUS_ERROR);
 	if (fs->opt.watch) {
 		say_limits(look, f, "");
 		return status;

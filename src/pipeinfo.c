@@ -68,6 +68,7 @@ int
 pipeinfo_begin(struct pipe_look *look)
 {
 	memset(look, 0, sizeof(*look));
+	procfs_take_failure();
 	look->proc = procfs_open();
 	if (look->proc == -1)
 		return -1;
@@ -149,13 +150,11 @@ add_pipe(struct pipe_look *look, const struct stat *st, const char *name)
 	pipe->mode = st->st_mode;
 	pipe->uid = st->st_uid;
 	pipe->gid = st->st_gid;
+	at = bucket(look, pipe->dev, pipe->ino);
+	pipe->next = *at;
+	*at = pipe;
 	if (look->npipes > look->nbuckets)
 		grow_buckets(look);
-	else {
-		at = bucket(look, pipe->dev, pipe->ino);
-		pipe->next = *at;
-		*at = pipe;
-	}
 	return pipe;
 }
 
@@ -368,7 +367,8 @@ visit_fd(void *arg, int fd, int dir)
 	if (procfs_stat_link(dir, name, &st) == -1 || !S_ISFIFO(st.st_mode))
 		return 0;
 	pipe = find_pipe(look, st.st_dev, st.st_ino);
-	if (pipe == NULL && !look->all)
+	/* One without a name may have had that of a pipe that is wanted. */
+	if (pipe == NULL && !look->all && st.st_nlink != 0)
 		return 0;
 	/* O_PATH is no end: it neither reads nor writes. */
 	if (procfs_get_flags(look->proc, process->task, fd, &flags) == -1 ||
@@ -542,7 +542,7 @@ describe(struct pipe_look *look, struct process_info *process)
 	struct stat st;
 
 	snprintf(path, sizeof(path), "%d", process->pid);
-	if (fstatat(look->proc, path, &st, 0) == 0)
+	if (procfs_note(fstatat(look->proc, path, &st, 0)) == 0)
 		process->uid = st.st_uid;
 	if (procfs_get_stat(look->proc, process->pid, process->pid, &stat) ==
 	    0) {
@@ -716,7 +716,8 @@ pipeinfo_take(const struct pipe_info *pipe, enum pipe_access access)
 			continue;
 		}
 		/* It may be another file by now, or another process. */
-		if (fstat(fd, &st) == 0 && st.st_ino == pipe->ino &&
+		if (procfs_note(fstat(fd, &st)) == 0 &&
+		    st.st_ino == pipe->ino &&
 		    st.st_dev == pipe->dev)
 			return fd;
 		close(fd);
@@ -739,7 +740,7 @@ ask_for_writers(int fd)
 
 	if (poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLHUP) != 0)
 		return UNSEEN_NONE;
-	if (pipe2(copy, O_CLOEXEC) == -1)
+	if (procfs_note(pipe2(copy, O_CLOEXEC)) == -1)
 		return UNSEEN_MAYBE;
 	n = tee(fd, copy[1], 1, SPLICE_F_NONBLOCK);
 	errnum = errno;
@@ -755,7 +756,7 @@ ask_for_readers(int fd)
 {
 	struct pollfd poll_fd = { .fd = fd };
 
-	if (poll(&poll_fd, 1, 0) == -1)
+	if (procfs_note(poll(&poll_fd, 1, 0)) == -1)
 		return UNSEEN_MAYBE;
 	return (poll_fd.revents & POLLERR) != 0 ? UNSEEN_NONE : UNSEEN_SOME;
 }
@@ -789,15 +790,15 @@ pipeinfo_measure(const struct pipe_look *look, struct pipe_info *pipe)
 	pipe->measured = true;
 	/* The kernel keeps nothing of a FIFO that nobody has open. */
 	if (pipe->nends == 0) {
-		if (pipe->ours == 0 && look->hidden == 0 && !look->hidden_more)
+		if (pipe->ours == 0 && !pipeinfo_misses(look))
 			pipe->unread = 0;
 		return;
 	}
 	fd = pipeinfo_take(pipe, PIPE_BOTH);
 	if (fd == -1)
 		return;
-	pipe->capacity = fcntl(fd, F_GETPIPE_SZ);
-	if (ioctl(fd, FIONREAD, &unread) == 0)
+	pipe->capacity = procfs_note(fcntl(fd, F_GETPIPE_SZ));
+	if (procfs_note(ioctl(fd, FIONREAD, &unread)) == 0)
 		pipe->unread = unread;
 	if (pipe->writers == 0 && pipe->unseen_writers == UNSEEN_MAYBE)
 		pipe->unseen_writers = ask_for_writers(fd);
@@ -913,6 +914,7 @@ pipeinfo_scan(struct pipe_look *look)
 		count(look->pipes[i]);
 	for (size_t i = 0; i < look->nprocesses; i++)
 		count_waiting(look->processes[i]);
+	pipeinfo_failure(look);
 	return 0;
 }
 
@@ -921,6 +923,7 @@ pipeinfo_end(struct pipe_look *look)
 {
 	for (size_t i = 0; i < look->npipes; i++) {
 		free(look->pipes[i]->name);
+		free(look->pipes[i]->path);
 		free(look->pipes[i]->ends);
 		free(look->pipes[i]->openers);
 		free(look->pipes[i]);
@@ -930,8 +933,23 @@ pipeinfo_end(struct pipe_look *look)
 	free(look->pipes);
 	free(look->processes);
 	free(look->buckets);
-	close(look->proc);
+	if (look->proc != -1)
+		close(look->proc);
 	procfs_clock_end();
+}
+
+int
+pipeinfo_failure(struct pipe_look *look)
+{
+	if (look->failure == 0)
+		look->failure = procfs_take_failure();
+	return look->failure;
+}
+
+bool
+pipeinfo_misses(const struct pipe_look *look)
+{
+	return look->hidden > 0 || look->hidden_more || look->failure != 0;
 }
 
 const struct thread_info *
@@ -1017,7 +1035,7 @@ state_of_both(const struct pipe_info *pipe)
 enum pipe_state
 pipeinfo_state(const struct pipe_look *look, const struct pipe_info *pipe)
 {
-	bool hidden = look->hidden > 0 || look->hidden_more;
+	bool hidden = pipeinfo_misses(look);
 	bool no_reader = pipe->readers == 0 &&
 	    pipe->unseen_readers != UNSEEN_SOME;
 	bool no_writer = pipe->writers == 0 &&

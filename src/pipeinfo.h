@@ -139,6 +139,7 @@ struct pipe_info {
 	uid_t			 uid;
 	gid_t			 gid;
 	char			*name;		/* as given, or as found */
+	char			*path;		/* given, as the kernel says it */
 	bool			 anonymous;
 	bool			 unlinked;	/* a FIFO without a name */
 	bool			 lost;		/* only its old path is known */
@@ -178,6 +179,7 @@ struct pipe_look {
 	size_t			 nprocesses;
 	unsigned int		 hidden;	/* whose descriptors are */
 	bool			 hidden_more;	/* and others altogether */
+	int			 failure;	/* errno: it missed something */
 	bool			 inner;		/* others outside our PID ns */
 	unsigned int		 lost_openers;	/* of an unknown FIFO */
 	int			 errnum;	/* what failed, or 0 */
@@ -185,7 +187,7 @@ struct pipe_look {
 	size_t			 nbuckets;
 };
 
-/* Returns 0, or -1 with errno: there is no /proc. */
+/* Returns 0, or -1 with errno: ENODEV if there is no /proc. */
 int	 pipeinfo_begin(struct pipe_look *);
 
 /*
@@ -206,6 +208,15 @@ int	 pipeinfo_want_fd(struct pipe_look *, pid_t, int fd);
 int	 pipeinfo_scan(struct pipe_look *);
 
 void	 pipeinfo_end(struct pipe_look *);
+
+/*
+ * The errno of a call that failed in the look, or 0: then it is complete, but
+ * for what we may not see.
+ */
+int	 pipeinfo_failure(struct pipe_look *);
+
+/* Whether there may be more than what was seen. */
+bool	 pipeinfo_misses(const struct pipe_look *);
 
 /*
  * How much is in a pipe, and what the kernel knows of ends that are not in

@@ -9,10 +9,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/kcmp.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
@@ -26,6 +28,7 @@
 #define PROCFS_TEXT	4096	/* of the files that are read whole */
 #define PROCFS_STATUS	32768	/* of one that is longer: groups, processors */
 #define PAGE_MIN	4096	/* no page of any machine is smaller */
+#define REPEATS		8	/* of a call that was interrupted */
 
 #define FLAG_KERNEL	0x00200000	/* PF_KTHREAD of the kernel */
 
@@ -38,6 +41,73 @@ fail(int errnum)
 {
 	errno = errnum;
 	return -1;
+}
+
+/* The first that failed, of all calls since it was taken. */
+static int failure;
+
+int
+procfs_take_failure(void)
+{
+	int taken = failure;
+
+	failure = 0;
+	return taken;
+}
+
+/* What the kernel answers where nothing is wrong with our looking. */
+static bool
+is_answer(int errnum)
+{
+	switch (errnum) {
+	case EACCES:
+	case EPERM:
+		return true;	/* we may not look */
+	case ENOENT:
+	case ESRCH:
+	case ENOTDIR:
+	case EBADF:
+		return true;	/* it has ended, or was closed */
+	case EFAULT:
+	case EINVAL:
+	case ELOOP:
+	case ENAMETOOLONG:
+	case ENODATA:
+	case ENOSYS:
+	case ENXIO:
+	case EOPNOTSUPP:
+	case EXDEV:
+		return true;	/* this kernel does not tell, or not of this */
+	default:
+		return false;
+	}
+}
+
+int
+procfs_note(int result)
+{
+	if (result == -1 && failure == 0 && !is_answer(errno))
+		failure = errno;
+	return result;
+}
+
+/* What failed for now; for ever would be a failure. */
+static bool
+is_to_repeat(unsigned *tries)
+{
+	return (errno == EINTR || errno == EAGAIN) && (*tries)++ < REPEATS;
+}
+
+static int
+open_in(int proc, const char *path, int flags)
+{
+	unsigned tries = 0;
+	int fd;
+
+	do {
+		fd = openat(proc, path, flags | O_RDONLY | O_CLOEXEC);
+	} while (fd == -1 && is_to_repeat(&tries));
+	return procfs_note(fd);
 }
 
 /* The number in a text after so many words. */
@@ -244,24 +314,33 @@ procfs_parse_mount(const char *line, uint64_t id, char type[PROCFS_TYPE])
 int
 procfs_open(void)
 {
-	return open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int proc = open_in(AT_FDCWD, "/proc", O_DIRECTORY);
+	struct statfs fs;
+
+	if (proc == -1 || (fstatfs(proc, &fs) == 0 &&
+	    fs.f_type == PROC_SUPER_MAGIC))
+		return proc;
+	close(proc);
+	return fail(ENODEV);
 }
 
 ssize_t
 procfs_read(int proc, const char *path, char *text, size_t size)
 {
+	unsigned tries = 0;
 	size_t length = 0;
 	ssize_t n;
 	int fd, saved;
 
-	fd = openat(proc, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	fd = open_in(proc, path, O_NOCTTY);
 	if (fd == -1)
 		return -1;
 	do {
 		n = read(fd, text + length, size - 1 - length);
 		if (n > 0)
 			length += (size_t)n;
-	} while (n > 0 && length < size - 1);
+	} while (n == -1 ? is_to_repeat(&tries) : n > 0 && length < size - 1);
+	procfs_note(n == -1 ? -1 : 0);
 	saved = errno;
 	close(fd);
 	errno = saved;
@@ -294,9 +373,25 @@ procfs_read_link(int proc, const char *path, char *text, size_t size)
 	ssize_t length = readlinkat(proc, path, text, size - 1);
 
 	if (length == -1)
-		return -1;
+		return procfs_note(-1);
 	text[length] = '\0';
 	return 0;
+}
+
+/* The next one, or NULL: whether that is the end is said by procfs_note(). */
+static struct dirent *
+next_entry(DIR *dir)
+{
+	struct dirent *entry;
+	unsigned tries = 0;
+
+	do {
+		errno = 0;
+		entry = readdir(dir);
+	} while (entry == NULL && is_to_repeat(&tries));
+	if (entry == NULL && errno != 0)
+		procfs_note(-1);
+	return entry;
 }
 
 int
@@ -309,15 +404,16 @@ procfs_each(int proc, const char *path, int (*call)(void *, int, int),
 	const char *name;
 	DIR *dir;
 
-	fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open_in(proc, path, O_DIRECTORY);
 	if (fd == -1)
 		return -1;
 	dir = fdopendir(fd);
 	if (dir == NULL) {
+		procfs_note(-1);
 		close(fd);
 		return -1;
 	}
-	while (result == 0 && (entry = readdir(dir)) != NULL) {
+	while (result == 0 && (entry = next_entry(dir)) != NULL) {
 		name = entry->d_name;
 		if (isdigit((unsigned char)*name) &&
 		    get_number(&name, 0, 10, &number) == 0)
@@ -445,7 +541,7 @@ procfs_count_threads(int proc, pid_t pid, unsigned int *n)
 	struct stat st;
 
 	snprintf(path, sizeof(path), "%d/task", pid);
-	if (fstatat(proc, path, &st, 0) == -1)
+	if (procfs_note(fstatat(proc, path, &st, 0)) == -1)
 		return -1;
 	*n = st.st_nlink > 2 ? (unsigned int)st.st_nlink - 2 : 0;
 	return 0;
@@ -518,11 +614,12 @@ find_mount(int proc, pid_t pid, uint64_t id, char type[PROCFS_TYPE])
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%d/mountinfo", pid);
-	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	fd = open_in(proc, path, 0);
 	if (fd == -1)
 		return -1;
 	f = fdopen(fd, "r");
 	if (f == NULL) {
+		procfs_note(-1);
 		close(fd);
 		return -1;
 	}
@@ -551,8 +648,8 @@ procfs_stat_link(int dir, const char *name, struct stat *st)
 {
 	struct statx stx;
 
-	if (statx(dir, name, AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &stx) ==
-	    -1)
+	if (procfs_note(statx(dir, name, AT_STATX_DONT_SYNC,
+	    STATX_BASIC_STATS, &stx)) == -1)
 		return -1;
 	memset(st, 0, sizeof(*st));
 	st->st_dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
@@ -579,7 +676,7 @@ procfs_get_memory(pid_t pid, uint64_t address, void *to, size_t size)
 	memcpy(&remote.iov_base, &theirs, sizeof(remote.iov_base));
 	n = process_vm_readv(pid, &local, 1, &remote, 1, 0);
 	if (n == -1)
-		return -1;
+		return procfs_note(-1);
 	return (size_t)n == size ? 0 : fail(EFAULT);
 }
 
@@ -614,11 +711,12 @@ procfs_is_private(int proc, pid_t pid, uint64_t address)
 	int fd;
 
 	snprintf(path, sizeof(path), "%d/maps", pid);
-	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	fd = open_in(proc, path, 0);
 	if (fd == -1)
 		return false;
 	f = fdopen(fd, "r");
 	if (f == NULL) {
+		procfs_note(-1);
 		close(fd);
 		return false;
 	}
@@ -658,8 +756,8 @@ procfs_take_fd(pid_t pid, int fd)
 	if (pidfd == -1 && (errno == EINVAL || errno == ENOENT))
 		pidfd = (int)syscall(SYS_pidfd_open, pid, PIDFD_THREAD);
 	if (pidfd == -1)
-		return -1;
-	taken = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+		return procfs_note(-1);
+	taken = procfs_note((int)syscall(SYS_pidfd_getfd, pidfd, fd, 0));
 	saved = errno;
 	close(pidfd);
 	errno = saved;

@@ -67,8 +67,22 @@ bool	 procfs_parse_mapping(const char *line, uint64_t address);
 int	 procfs_parse_mount(const char *line, uint64_t id,
 	    char type[PROCFS_TYPE]);
 
-/* /proc itself: a descriptor for the calls below, which the caller closes. */
+/*
+ * /proc itself: a descriptor for the calls below, which the caller closes.
+ * ENODEV: it is not mounted.
+ */
 int	 procfs_open(void);
+
+/*
+ * Whether something was missed: the errno of the first call that failed since
+ * this was asked last, here or at procfs_note(), 0 if none did.  That a
+ * process has ended, that we may not look, or that this kernel does not tell,
+ * is an answer and no failure.
+ */
+int	 procfs_take_failure(void);
+
+/* The same account for other calls: of errno if result is -1.  Returns it. */
+int	 procfs_note(int result);
 
 /*
  * Call back for each number that is a name in a directory below /proc, with

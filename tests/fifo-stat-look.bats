@@ -408,7 +408,11 @@ removal_is_seen() {
 	wait_until test -e came
 	look_on
 	ends_with 0 "$LOOKER"
-	run -1 grep "cannot be told" error
+	# Others on this machine may be blocked so, before and after.
+	if grep -q "cannot be told" error; then
+		run -0 --separate-stderr ipctool fifo-stat q
+		stderr_matches "cannot be told"
+	fi
 }
 
 # Nobody is seen to have q open, and it is said that somebody may have.
@@ -567,6 +571,95 @@ is_not_denied() {
 	wait_until screen_has Quit
 	is_usual
 	on_tmux kill-server
+}
+
+@test "--watch gives the terminal back also when a look fails" {
+	local pid
+
+	need tmux dash prlimit
+	mkfifo q
+	on_tmux -f /dev/null new-session -d -x 100 -y 20 "dash; sleep 100"
+	wait_until screen_has '[$#]'
+	on_tmux send-keys "'$IPCTOOL' fifo-stat --watch=100ms '$PWD/q'" Enter
+	wait_until screen_has "^NAME"
+	pid=$(pgrep -f "fifo-stat --watch=100ms $PWD/q")
+	prlimit --pid "$pid" --nofile=3
+	wait_until gone "$pid"
+	on_tmux send-keys "stty -a > tty.new; mv tty.new tty" Enter
+	wait_until test -e tty
+	run -0 cat tty
+	matches "(^|[[:space:]])icanon"
+	matches "(^|[[:space:]])echo[[:space:]]"
+	on_tmux kill-server
+}
+
+# What it says of a pipe with a reader and a writer, without what may change
+picture() {
+	"$@" "$IPCTOOL" fifo-stat -rno NAME,PID,END,DOING,STATE,UNREAD q
+}
+
+@test "a look that missed something because a call failed says so, status 1" {
+	local call complete error first n total
+
+	need strace
+	mkfifo q
+	hold rw q
+	local holder=$PID
+	background cat q
+	wait_until holds "$PID" q
+	background sleep 1000 > q
+	die_pid "$holder"
+	wait_until state_is reading q
+	run -0 --separate-stderr picture
+	complete=$output
+	for call in openat read getdents64 statx newfstatat readlinkat \
+	    pidfd_open pidfd_getfd ioctl fcntl; do
+		picture limited strace -qq -o trace \
+		    -e trace="$call,rt_sigaction" > /dev/null 2>&1
+		# What the loader calls is not ours.
+		first=$(sed '/SIGUSR1/q' trace | grep -c "^$call(" || :)
+		total=$(grep -c "^$call(" trace || :)
+		for n in $((first + 1)) $(((first + total) / 2)) $total; do
+			((n > first)) || continue
+			for error in EINTR EAGAIN EIO EMFILE; do
+				run --separate-stderr picture limited \
+				    strace -qq -o trace -e trace="$call" \
+				    -e inject="$call:error=$error:when=$n"
+				if [[ $status == 0 && $output != "$complete" ]]; then
+					grep INJECTED trace >&2
+					compare_text "$call $n $error" \
+					    "$complete" "$output"
+				fi
+				((status == 0)) || [[ -n $stderr ]]
+			done
+		done
+	done
+}
+
+@test "with too few descriptors it says that something was not seen" {
+	local n
+
+	mkfifo q
+	background bash -c 'exec sleep 1000 < q'
+	wait_until opening "$PID"
+	for n in 4 5 6 7; do
+		run -1 --separate-stderr limited prlimit --nofile="$n" \
+		    "$IPCTOOL" fifo-stat q
+		stderr_matches "Too many open files"
+		lacks "nobody"
+	done
+}
+
+@test "without /proc it says so" {
+	mkfifo q
+	can_unmount() {
+		limited unshare -m umount -l /proc 2> /dev/null
+	}
+	can_unmount || skip "/proc cannot be unmounted here"
+	run -1 --separate-stderr limited unshare -m sh -c \
+	    'umount -l /proc; exec "$IPCTOOL" fifo-stat q'
+	is ""
+	stderr_is "ipctool fifo-stat: /proc: not mounted"
 }
 
 @test "the reader of the output is gone: it ends as others do" {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 
 load lib/common
+load lib/fifo-stat
 
 # Every state that a pipe can be in: its word, its sentence, its JSON.
 
@@ -476,4 +477,43 @@ in_root() {
 	hold rw q
 	run -0 --separate-stderr ipctool fifo-stat -arno NAME,STATE
 	matches "/q held"
+}
+
+@test "a FIFO in the place of another one: who has the older one is said" {
+	mkfifo q
+	hold rw q
+	rm q
+	mkfifo q
+	run -0 --separate-stderr ipctool fifo-stat q
+	matches "hold \($PID\) has a FIFO open that had this name before"
+	run -0 ipctool fifo-stat "$PID"
+	matches "q: .*; its name stands for another FIFO by now"
+	rm q
+	run -0 ipctool fifo-stat "$PID"
+	matches "q: .*; its name is gone"
+}
+
+@test "who could end a wait, but is stopped, is said to be that" {
+	local reader writer
+
+	mkfifo q
+	hold rw q
+	local holder=$PID
+	background cat q
+	reader=$PID
+	wait_until holds "$reader" q
+	background cat /dev/zero > q
+	writer=$PID
+	wait_until holds "$writer" q
+	die_pid "$holder"
+	kill -STOP "$reader"
+	wait_until stopped "$reader"
+	wait_until state_is writing q
+	run -0 ipctool fifo-stat q
+	matches "cat \($writer\) waits for room; cat \($reader\) can read, but is stopped$"
+	kill -STOP "$writer"
+	kill -CONT "$reader"
+	wait_until state_is reading q
+	run -0 ipctool fifo-stat q
+	matches "cat \($reader\) waits for data; cat \($writer\) can write, or close it, but is stopped$"
 }
