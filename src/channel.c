@@ -336,6 +336,14 @@ relay_sides(struct channel *channel)
 	return status == STATUS_OK ? explain_undelivered(channel) : status;
 }
 
+/* Whether the status is also that of the command on this side. */
+static bool
+counts(const struct channel *channel, int side)
+{
+	return channel->opt->whose !=
+	    (side == LEFT ? CHANNEL_LAST : CHANNEL_FIRST);
+}
+
 /* Of the commands that count and have failed, the first in time. */
 static int
 first_failure(const struct channel *channel)
@@ -345,8 +353,7 @@ first_failure(const struct channel *channel)
 	for (int i = 0; i < SIDES; i++) {
 		child = channel->sides[i].child;
 		if (child == NULL || child->pid != 0 || child->status == 0 ||
-		    (i == RIGHT && channel->opt->whose == CHANNEL_FIRST) ||
-		    (i == LEFT && channel->opt->whose == CHANNEL_LAST))
+		    !counts(channel, i))
 			continue;
 		if (first == NULL || child->ended_ns < first->ended_ns)
 			first = child;
@@ -472,6 +479,26 @@ channel_report_lost(const struct channel *channel)
 			    trace_safe(channel->children[i].argv[0]));
 }
 
+/* --half-close: who has not come to an end is named, and then ended. */
+static int
+cut_off(struct channel *channel)
+{
+	int status = STATUS_OK;
+	struct child *child;
+
+	child_reap(channel->children, channel->nchildren);
+	for (int i = 0; i < SIDES; i++) {
+		child = channel->sides[i].child;
+		if (child == NULL || child->pid == 0)
+			continue;
+		warnx("%s: cut off after a silence (--half-close)",
+		    trace_safe(child->argv[0]));
+		if (counts(channel, i))
+			status = STATUS_TIMEOUT;
+	}
+	return status;
+}
+
 /* All have been started.  What is left running afterwards is ended. */
 static int
 talk(struct channel *channel, bool relayed)
@@ -495,6 +522,8 @@ talk(struct channel *channel, bool relayed)
 		over = run->outcome.why == OUTCOME_DONE;
 		reap(run);
 	}
+	if (run->outcome.why == OUTCOME_HALF_CLOSED)
+		status = status_join(status, cut_off(channel));
 	child_end_all(channel->children, channel->nchildren, over);
 	return status;
 }

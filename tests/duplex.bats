@@ -309,11 +309,20 @@ first_is_reaped='while kill -0 "$(cat pid)"; do sleep 0.01; done 2> /dev/null'
 
 @test "--half-close limits the silence after one direction has ended" {
 	# The one that sleeps has said that it reads no more.
-	timed run -0 --separate-stderr ipctool duplex --half-close=0.3 \
+	timed run -124 --separate-stderr ipctool duplex --half-close=0.3 \
 	    sh -c 'echo hello; exec >&-; exec sleep 1000' :: \
 	    sh -c 'cat; exec sleep 1000'
-	stderr_is ""
+	stderr_is "ipctool duplex: sh: cut off after a silence (--half-close)
+ipctool duplex: sh: cut off after a silence (--half-close)"
 	at_least 300 "$elapsed"
+	# Its last words are lost, and that is said.
+	run -124 --separate-stderr limited "$IPCTOOL" duplex \
+	    --half-close=300ms - :: sh -c 'sleep 1000; echo late' < /dev/null
+	stderr_is "ipctool duplex: sh: cut off after a silence (--half-close)"
+	# Only the side that counts decides.
+	run -0 --separate-stderr limited "$IPCTOOL" duplex --status=first \
+	    --half-close=300ms true :: sleep 1000
+	stderr_is "ipctool duplex: sleep: cut off after a silence (--half-close)"
 	# Not while something is said.
 	tries 8 talks_on
 	[[ $(< got) == 20 ]]

@@ -656,6 +656,7 @@ picture() {
 		limited unshare -m umount -l /proc 2> /dev/null
 	}
 	can_unmount || skip "/proc cannot be unmounted here"
+	# shellcheck disable=SC2016
 	run -1 --separate-stderr limited unshare -m sh -c \
 	    'umount -l /proc; exec "$IPCTOOL" fifo-stat q'
 	is ""
