@@ -263,7 +263,6 @@ open_fifo(struct fifo_read *fr, struct flow *flow, const char *path,
     struct outcome *outcome)
 {
 	const struct fifo_read_options *opt = fr->opt;
-	bool nonblock = fr->run.limits.nonblock;
 
 	if (open_or_create(fr, flow, path, outcome) == -1) {
 		if (!opt->follow_name || !is_missing(outcome))
@@ -274,7 +273,6 @@ open_fifo(struct fifo_read *fr, struct flow *flow, const char *path,
 		flow->source_ended = follow;
 	if (opt->follow_name)
 		flow->source_gone = renew;
-	flow->source_now = nonblock;
 	flow->over = unlock;
 	return 0;
 }
@@ -282,22 +280,11 @@ open_fifo(struct fifo_read *fr, struct flow *flow, const char *path,
 static int
 take_stdout(struct fifo_read *fr, struct flow *flow, struct outcome *outcome)
 {
-	int fd;
+	int result = run_take_stdout(&flow->sink, outcome);
 
-	if (fr->opt->npaths == 1)
-		return run_take_stdout(&flow->sink, outcome);
-	/* Each of several closes its own. */
-	fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	if (fd == -1 || endpoint_init(&flow->sink, fd, O_WRONLY,
-	    "standard output") == -1) {
-		outcome_set(outcome, OUTCOME_ERROR, SIDE_SINK, errno,
-		    "standard output");
-		if (fd != -1)
-			close(fd);
-		return -1;
-	}
-	flow->sink.standard = true;
-	return 0;
+	/* Of several none is the last: main.c closes it. */
+	flow->sink.shared = fr->opt->npaths > 1;
+	return result;
 }
 
 static int
@@ -306,7 +293,7 @@ open_source(struct fifo_read *fr, struct flow *flow, const char *path,
 {
 	struct fifo_read_options *opt = fr->opt;
 
-	flow->keep_capacity = fr->run.limits.nonblock;
+	flow->keep_capacity = flow->source_now = fr->run.limits.nonblock;
 	flow->delimiter = opt->delimiter;
 	if (opt->limited) {
 		flow->quota = &opt->quota;

@@ -228,7 +228,7 @@ endpoint_finish(struct endpoint *ep)
 		close(ep->own_fd);
 	ep->own_fd = OWN_FD_NONE;
 	ep->fd = -1;
-	if (fd == -1)
+	if (fd == -1 || ep->shared)
 		return 0;
 	/* On Linux the descriptor is closed even when EINTR is reported. */
 	if (close(fd) == -1 && errno != EINTR)

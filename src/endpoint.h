@@ -25,6 +25,7 @@ struct endpoint {
 	enum endpoint_kind	 kind;
 	bool			 fifo;		/* opened by its name */
 	bool			 standard;	/* our own 0 or 1 */
+	bool			 shared;	/* others close it */
 	bool			 nonblock;	/* the description is ours
 						   alone and O_NONBLOCK */
 	bool			 append;	/* O_APPEND is set */

@@ -139,7 +139,7 @@ struct pipe_info {
 	uid_t			 uid;
 	gid_t			 gid;
 	char			*name;		/* as given, or as found */
-	char			*path;		/* given, as the kernel says it */
+	char			*path;		/* of a given name, or NULL */
 	bool			 anonymous;
 	bool			 unlinked;	/* a FIFO without a name */
 	bool			 lost;		/* only its old path is known */

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/param.h>
 #include <unistd.h>
 
@@ -343,6 +344,49 @@ wait_for_lock(struct relay *relay, struct flow *flow, int64_t until)
 	return 0;
 }
 
+/* Where a slot is packed: behind the others, or at that of our output. */
+static struct pollfd *
+packed_slot(const struct pollfd *slot, struct pollfd **output,
+    struct pollfd **end)
+{
+	if (slot->fd != STDOUT_FILENO)
+		return (*end)++;
+	if (*output == NULL)
+		*output = (*end)++;
+	return *output;
+}
+
+/*
+ * poll(2) takes no more slots than a process may have descriptors, be they
+ * empty: so these are left out, and the output of several flows is there once.
+ */
+static int
+poll_slots(struct relay *relay, size_t n, const struct timespec *timeout)
+{
+	struct pollfd *slots = relay->slots, *packed = slots + n;
+	struct pollfd *slot, *to, *output = NULL, *end = packed;
+	int result;
+
+	memset(packed, 0, n * sizeof(*packed));
+	for (slot = slots; slot < slots + n; slot++)
+		if (slot->fd != -1) {
+			to = packed_slot(slot, &output, &end);
+			to->fd = slot->fd;
+			to->events |= slot->events;
+		}
+	result = transient_ppoll(packed, (nfds_t)(end - packed), timeout,
+	    signals_wait_mask());
+	output = NULL;
+	end = packed;
+	for (slot = slots; slot < slots + n; slot++)
+		if (slot->fd != -1) {
+			to = packed_slot(slot, &output, &end);
+			slot->revents = to->revents & (slot->events |
+			    POLLERR | POLLHUP | POLLNVAL);
+		}
+	return result;
+}
+
 static int
 wait_for_events(struct relay *relay, int64_t until)
 {
@@ -363,9 +407,8 @@ wait_for_events(struct relay *relay, int64_t until)
 	chore_poll(chores, others);
 	if (signals_arrived())
 		until = relay->now;
-	n = transient_ppoll(relay->slots,
-	    relay->nflows * SLOTS + chore_count(chores),
-	    deadline_left(until, relay->now, &ts), signals_wait_mask());
+	n = poll_slots(relay, relay->nflows * SLOTS + chore_count(chores),
+	    deadline_left(until, relay->now, &ts));
 	if (n == -1 && errno != EINTR)
 		return outcome_set(relay->outcome, OUTCOME_ERROR, SIDE_NONE,
 		    errno, NULL);
@@ -552,7 +595,7 @@ relay_run(struct flow *flows, size_t n, const struct limits *limits,
 	int result;
 
 	outcome_set(outcome, OUTCOME_DONE, SIDE_NONE, 0, NULL);
-	relay.slots = calloc(n * SLOTS + chore_count(limits->chores),
+	relay.slots = calloc(2 * (n * SLOTS + chore_count(limits->chores)),
 	    sizeof(*relay.slots));
 	if (relay.slots == NULL)
 		return outcome_set(outcome, OUTCOME_ERROR, SIDE_NONE, errno,

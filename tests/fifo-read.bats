@@ -557,3 +557,37 @@ reader_is_told() {
 	stderr_matches '^ipctool fifo-read: 6 bytes \(6 B\) in [0-9.]+ s, .*/s, (splice|copy)'
 	stderr_matches $'\n''ipctool fifo-read: q -> standard output: 6 in, 6 out, waited [0-9.]+ s for input, [0-9.]+ s for output$'
 }
+
+@test "as many FIFOs are read at a time as there are descriptors for" {
+	local n names=() out
+
+	for n in {1..70}; do
+		mkfifo "f$n"
+		names+=("f$n")
+	done
+	for out in ' > out' ' | cat > out'; do
+		background bash -c "ulimit -n 64
+		    \"\$IPCTOOL\" fifo-read \"\$@\" $out" bash "${names[@]:0:50}"
+		for ((n = 1; n <= 50; n++)); do
+			put "line $n" "f$n"
+		done
+		ends_with 0 "$PID"
+		same <(sort out) <(printf 'line %s\n' {1..50} | sort)
+	done
+	run -1 --separate-stderr limited bash -c 'ulimit -n 64
+	    exec "$IPCTOOL" fifo-read -w 0.2 "$@"' bash "${names[@]}"
+	stderr_matches $'(^|\n)ipctool fifo-read: f70: Too many open files'
+	lacks "Invalid argument"
+}
+
+@test "--nonblock takes what standard input holds, and waits for no more" {
+	hold rw q
+	run -5 --separate-stderr limited "$IPCTOOL" fifo-read -n - < q
+	stderr_is "ipctool fifo-read: standard input: a writer holds it, but nothing is queued"
+	put hello q
+	run -0 limited "$IPCTOOL" fifo-read -n - < q
+	is hello
+	echo file > data
+	run -0 limited "$IPCTOOL" fifo-read -n - < data
+	is file
+}
