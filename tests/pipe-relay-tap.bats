@@ -158,7 +158,6 @@ load lib/common
 		stderr_is "ipctool pipe-relay: /dev/full: No space left on device"
 	done
 	run -1 --separate-stderr bash -c 'ulimit -f 100
-	    trap "" XFSZ
 	    cat data | "$IPCTOOL" pipe-relay --tap=tap | cat > /dev/null
 	    exit "${PIPESTATUS[1]}"'
 	stderr_is "ipctool pipe-relay: tap: File too large"
