@@ -101,13 +101,8 @@ flow_init(struct flow *flow)
 bool
 flow_feeds_itself(const struct flow *flow)
 {
-	const struct endpoint *source = flow->trunk != NULL ?
-	    &flow->trunk->source : &flow->source;
-	const struct endpoint *sink = &flow->sink;
-
-	return source->kind == ENDPOINT_PIPE && sink->kind == ENDPOINT_PIPE &&
-	    source->fd != -1 && sink->fd != -1 && source->dev == sink->dev &&
-	    source->ino == sink->ino;
+	return endpoint_feeds(flow->trunk != NULL ? &flow->trunk->source :
+	    &flow->source, &flow->sink);
 }
 
 static int

@@ -299,8 +299,8 @@ bool	 flow_is_over(const struct flow *);
 uint64_t	 flow_held(const struct flow *);
 
 /*
- * Whether both ends are one and the same pipe: it would be its own peer, and
- * the same bytes go round for ever.
+ * Whether both ends are one and the same pipe or file: the same bytes would go
+ * round for ever.
  */
 bool	 flow_feeds_itself(const struct flow *);
 

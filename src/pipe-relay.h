@@ -86,7 +86,7 @@ size_t	 outlet_flows(const struct pipe_relay_options *);
  */
 int	 outlet_open(struct pipe_relay *);
 
-/* Whether a FIFO or pipe is one of the outputs or taps, too. */
+/* Whether what goes to an output, a tap or the dump would come back from it. */
 bool	 outlet_feeds(const struct pipe_relay *, const struct endpoint *source);
 
 /*

@@ -557,3 +557,12 @@ reader_is_told() {
 	stderr_matches '^ipctool fifo-read: 6 bytes \(6 B\) in [0-9.]+ s, .*/s, (splice|copy)'
 	stderr_matches $'\n''ipctool fifo-read: q -> standard output: 6 in, 6 out, waited [0-9.]+ s for input, [0-9.]+ s for output$'
 }
+
+@test "standard input that is also the output is refused" {
+	echo precious > file
+	# shellcheck disable=SC2094 # that is the point
+	run -1 --separate-stderr limited bash -c 'ulimit -f 1000
+	    "$IPCTOOL" fifo-read - < file >> file'
+	stderr_is "ipctool fifo-read: standard input: input file is output file"
+	[[ $(< file) == precious ]]
+}
