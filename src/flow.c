@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <unistd.h>
 
 #include "branch.h"
@@ -237,7 +238,8 @@ flow_hold(struct flow *flow, const void *data, size_t n)
 {
 	if (n == 0)
 		return 0;
-	if (need_buffer(flow, n > flow->memory ? n : flow->memory) == -1)
+	if (need_buffer(flow, MAX(n, flow->memory)) == -1 ||
+	    buffer_reserve(flow->buffer, n) == -1)
 		return -1;
 	buffer_put(flow->buffer, data, n);
 	show(flow, n);
