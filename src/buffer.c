@@ -160,6 +160,13 @@ buffer_emptied(struct buffer *b, size_t n)
 }
 
 void
+buffer_drop_last(struct buffer *b, size_t n)
+{
+	assert(n <= b->held);
+	b->held -= n;
+}
+
+void
 buffer_put(struct buffer *b, const void *data, size_t n)
 {
 	const unsigned char *from = data;

@@ -40,6 +40,9 @@ int	 buffer_last(const struct buffer *, size_t n, struct iovec iov[2]);
 void	 buffer_filled(struct buffer *, size_t n);
 void	 buffer_emptied(struct buffer *, size_t n);
 
+/* Forget the last n <= held bytes that came in. */
+void	 buffer_drop_last(struct buffer *, size_t n);
+
 /* Copy n <= room bytes in; see buffer_reserve(). */
 void	 buffer_put(struct buffer *, const void *data, size_t n);
 

@@ -204,6 +204,9 @@ flow_add_branch(struct flow *flow, struct flow *reader, bool tap)
 	reader->source.nonblock = true;
 	reader->trunk = flow;
 	reader->tap = tap;
+	if (tap)
+		reader->memory += FLOW_TAP_STAGE +
+		    (reader->only_records ? FRAMING_HOLD + 1 : 0);
 	branch->reader = reader;
 	branch->tap = tap;
 	flow->nbranches++;
@@ -430,6 +433,7 @@ flow_discard_held(struct flow *flow)
 		return;
 	buffer_emptied(flow->buffer, held);
 	flow->discarded += held;
+	flow->tail = 0;
 }
 
 enum flow_step

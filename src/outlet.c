@@ -222,6 +222,8 @@ add_branch(struct pipe_relay *pr, struct flow *flow, bool tap)
 	if (tap)
 		flow->sink_now = false;
 	flow->only_records = tap && pr->opt.records;
+	if (tap)
+		flow->memory = pr->opt.tap_memory;
 	flow->delimiter = pr->opt.delimiter;
 	/* It is ours to give room, whatever the others shall keep. */
 	if (flow_add_branch(&pr->flows[0], flow, tap) == -1)

@@ -36,6 +36,7 @@ struct pipe_relay_options {
 	size_t		 noutputs;
 	const char	**taps;		/* --tap */
 	size_t		 ntaps;
+	size_t		 tap_memory;	/* --tap-memory; 0: none */
 	bool		 append;	/* -a */
 	enum output_error output_error;	/* -p */
 	uint64_t	 limit;		/* -c; FLOW_NO_LIMIT */

@@ -248,8 +248,8 @@ undump() {
 @test "sizes that make no sense are usage errors" {
 	local option
 
-	for option in --rate-limit=0 --memory=0 -c-1 -c1x -L1Kx -m0x10 -s0 \
-	    --size=x; do
+	for option in --rate-limit=0 --memory=0 --tap-memory=0 -c-1 -c1x -L1Kx \
+	    -m0x10 -s0 --size=x; do
 		run -2 --separate-stderr ipctool pipe-relay "$option"
 	done
 }
