@@ -569,11 +569,29 @@ outlet_equip(struct pipe_relay *pr, uint64_t size)
 	}
 }
 
+/*
+ * A reader that opened a tap after the last look waits inside open(2), for
+ * ever if nobody comes: let it go.
+ */
+static void
+release_readers(const struct pipe_relay *pr)
+{
+	struct endpoint sink;
+	struct outcome why;
+
+	for (size_t i = 0; i < pr->run.nflows; i++)
+		if (pr->flows[i].sink_absent != NULL &&
+		    fifo_open_write(&sink, pr->flows[i].sink.name,
+		    &without_waiting, &why) == 0)
+			endpoint_finish(&sink);
+}
+
 int
 outlet_finish(struct pipe_relay *pr, int status)
 {
 	struct dump *dump = pr->dump;
 
+	release_readers(pr);
 	pr->dump = NULL;
 	/* A dump that was cut short by a signal or a time-out: that is said. */
 	if (dump == NULL || dump_finish(dump) == 0 || errno == EINTR)

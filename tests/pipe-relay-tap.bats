@@ -364,3 +364,29 @@ slow_to_the_end() {
 	(($(counter bytes_out tap) == $(< got)))
 	(($(counter bytes_skipped tap) + $(< got) == 104857600))
 }
+
+# It waits in open(2), or the relay has just found it there.
+came() {
+	opening "$1" || holds "$1" tap
+}
+
+@test "a reader that opens a tap at the last moment is let go" {
+	local feed relay reader status
+
+	mkfifo in tap
+	for status in 0 143; do
+		background bash -c 'exec "$IPCTOOL" pipe-relay --tap=tap \
+		    < in > out'
+		relay=$PID
+		exec {feed}> in
+		echo hello >&"$feed"
+		wait_until size_is 6 out
+		eval "background cat tap > got $feed>&-"
+		reader=$PID
+		wait_until came "$reader"
+		((status == 0)) || kill -TERM "$relay"
+		exec {feed}>&-
+		ends_with "$status" "$relay"
+		ends_with 0 "$reader"
+	done
+}
