@@ -13,8 +13,8 @@ _ipctool_options()
 	case $1 in
 	pipe-relay)
 		echo "-i --input= -o --output= -a --append -p --output-error
-		    --output-error= --tap= -d --delimiter= -z
-		    --zero-terminated -x --dump --dump= -L --rate-limit=
+		    --output-error= --tap= --tap-memory= -d --delimiter=
+		    -z --zero-terminated -x --dump --dump= -L --rate-limit=
 		    -m --memory= -c --bytes= -P --progress -s --size=
 		    --no-splice --pipe-size= --separator= $common"
 		;;

@@ -48,7 +48,6 @@ branch_close(struct branch *branch)
 	if (reader == NULL)
 		return;
 	reader->fed_up = true;
-	reader->fed = branch->given;
 	flow_wake(reader);
 }
 
@@ -72,21 +71,22 @@ branch_close_dead(struct flow *flow)
 static bool
 is_empty(const struct branch *branch)
 {
-	return branch->reader->bytes_in == branch->given;
+	return branch->reader->bytes_in == branch->reader->given;
 }
 
+/* Without waiting for the tap; but what it can take now, it takes. */
 static bool
-takes_now(struct branch *branch)
+takes_now(const struct branch *branch)
 {
 	struct flow *reader = branch->reader;
 
-	return is_empty(branch) && !flow_sink_is_absent(reader) &&
-	    (!reader->only_records || transport_whole_has_time(reader));
+	return !flow_is_over(reader) && !flow_sink_is_absent(reader) &&
+	    !reader->sink_gone && flow_feed_tap(reader);
 }
 
 /*
- * Whether it has to be given bytes now.  A tap that is not empty, or that
- * nobody reads, misses what moves on meanwhile.
+ * Whether it has to be given bytes now.  A tap that has no room for them, or
+ * that nobody reads, misses what moves on meanwhile.
  */
 static bool
 wants_bytes(struct branch *branch)
@@ -131,7 +131,7 @@ tee_one(struct flow *flow, struct branch *branch, size_t max)
 	n = tee(flow->source.fd, branch->fd, max, SPLICE_F_NONBLOCK);
 	if (n > 0) {
 		branch->ahead = (size_t)n;
-		branch->given += (size_t)n;
+		branch->reader->given += (size_t)n;
 	} else if (n == -1 && errno == EPIPE &&
 	    flow_is_over(branch->reader)) {
 		branch_close(branch);
@@ -213,7 +213,7 @@ branch_write(struct flow *flow, const struct iovec *iov, int count, size_t n)
 		if (write_one(branch, iov, count, n) == -1)
 			return -1;
 		branch->ahead = n;
-		branch->given += n;
+		branch->reader->given += n;
 	}
 	return 0;
 }
@@ -262,9 +262,9 @@ skip(struct branch *branch, size_t n, int last)
 		return;
 	reader->skipped += n;
 	reader->chunks_skipped++;
-	if (gap->at != FLOW_NO_LIMIT && gap->at != branch->given)
+	if (gap->at != FLOW_NO_LIMIT && gap->at != branch->reader->given)
 		gap++;
-	*gap = (struct gap){ branch->given, last != reader->delimiter };
+	*gap = (struct gap){ branch->reader->given, last != reader->delimiter };
 }
 
 void
@@ -276,9 +276,13 @@ branch_moved(struct flow *flow, size_t n, int last)
 	    branch < flow->branches + flow->nbranches; branch++) {
 		if (branch->fd == -1)
 			continue;
-		if (branch->skips)
+		if (branch->skips) {
 			skip(branch, n, last);
-		else
-			branch->ahead -= n;
+			continue;
+		}
+		branch->ahead -= n;
+		/* At once: only so it is empty when the next bytes come. */
+		if (branch->tap)
+			takes_now(branch);
 	}
 }

@@ -20,9 +20,8 @@ struct flow;
 struct branch {
 	int		 fd;		/* its write end, owned; -1: closed */
 	struct flow	*reader;	/* has the read end */
-	uint64_t	 given;		/* bytes put in so far */
-	size_t		 ahead;		/* of these, not moved on yet */
-	bool		 tap;		/* passed over unless it is empty */
+	size_t		 ahead;		/* given, but not moved on yet */
+	bool		 tap;		/* passed over where it has no room */
 	bool		 skips;		/* it is being passed over */
 };
 

@@ -343,18 +343,35 @@ run_with_partner(struct channel *channel, struct partner *partner)
 	return channel_run(channel, true);
 }
 
+/* Whether it is our own input: what that has would be lost, or never end. */
+static bool
+is_our_input(const struct channel *channel, const struct duplex_options *opt,
+    const struct endpoint *end)
+{
+	struct outcome outcome;
+	struct endpoint in;
+
+	return channel->nchildren + has_fifos(opt) < SIDES &&
+	    run_take_stdin(&in, &outcome) == 0 && endpoint_feeds(&in, end);
+}
+
 /* -x: returns STATUS_OK with *name, or the status. */
 static int
-open_dump(struct channel *channel, const char *path, const char **name)
+open_dump(struct channel *channel, const struct duplex_options *opt,
+    const char **name)
 {
 	struct outcome *outcome = &channel->run.outcome;
+	const char *path = opt->dump_file;
 	struct endpoint end;
 
 	if (path_open_output(&end, path == NULL ? "/dev/stderr" : path, false,
 	    &channel->run.limits, outcome) == -1)
 		return run_explain(&channel->run, outcome);
 	*name = end.name;
-	if (path_truncate(&end, outcome) == 0) {
+	if (is_our_input(channel, opt, &end))
+		outcome_set(outcome, OUTCOME_SAME_FILE, SIDE_SOURCE, 0,
+		    end.name);
+	else if (path_truncate(&end, outcome) == 0) {
 		channel->dump = dump_new(&end, &channel->run.limits);
 		if (channel->dump != NULL)
 			return STATUS_OK;
@@ -399,7 +416,7 @@ run_all(struct channel *channel, const struct duplex_options *opt,
 	int status;
 
 	if (opt->dump) {
-		status = open_dump(channel, opt->dump_file, &dump_name);
+		status = open_dump(channel, opt, &dump_name);
 		if (status != STATUS_OK)
 			return status == STATUS_ERROR &&
 			    channel->nchildren > 0 ? STATUS_FAILED : status;

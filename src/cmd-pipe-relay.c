@@ -25,6 +25,7 @@
 
 enum {
 	KEY_TAP = OPTION_LONG,
+	KEY_TAP_MEMORY,
 	KEY_NO_SPLICE,
 	KEY_PIPE_SIZE,
 	KEY_SEPARATOR
@@ -37,6 +38,8 @@ static const struct option_spec options[] = {
 	{ 'p', "output-error", "[MODE]",
 	    "go on when an output breaks" },
 	{ KEY_TAP, "tap", "FILE", "a copy that never holds the others up" },
+	{ KEY_TAP_MEMORY, "tap-memory", "SIZE",
+	    "a buffer before each tap" },
 	{ 'd', "delimiter", "C", "taps get whole records that end in C" },
 	{ 'z', "zero-terminated", NULL, "taps get whole records, with NUL" },
 	{ 'x', "dump", "[FILE]", "show the traffic, in hex and as text" },
@@ -271,6 +274,10 @@ take_option(struct pipe_relay_options *opt, int key, const char *arg)
 	case KEY_TAP:
 		opt->taps[opt->ntaps++] = arg;
 		break;
+	case KEY_TAP_MEMORY:
+		if (parse_memory(arg, &opt->tap_memory) == -1)
+			return options_bad_argument("size of memory", arg);
+		return STATUS_OK;
 	case 'd':
 		if (parse_delimiter(arg, &opt->delimiter) == -1)
 			return options_bad_argument("delimiter", arg);

@@ -196,6 +196,12 @@ dump_bytes(struct dump *dump, const char *mark, uint64_t offset,
 	write_text(dump);
 }
 
+const struct endpoint *
+dump_end(const struct dump *dump)
+{
+	return &dump->end;
+}
+
 int
 dump_finish(struct dump *dump)
 {

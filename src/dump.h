@@ -42,6 +42,9 @@ struct dump	*dump_new(const struct endpoint *, const struct limits *);
 void	 dump_bytes(struct dump *, const char *mark, uint64_t offset,
 	    const struct iovec *, int n);
 
+/* Where it goes; borrowed. */
+const struct endpoint	*dump_end(const struct dump *);
+
 /*
  * Close and free.  Returns 0, or -1 with the errno of the first write(2) or
  * of close(2) that failed; EINTR when a signal or a time-out ended it.

@@ -158,6 +158,21 @@ endpoint_privatize(struct endpoint *ep)
 	return ep->own_fd >= 0;
 }
 
+bool
+endpoint_feeds(const struct endpoint *source, const struct endpoint *sink)
+{
+	struct stat st;
+
+	if (source->fd == -1 || sink->fd == -1 ||
+	    source->kind != sink->kind || source->dev != sink->dev ||
+	    source->ino != sink->ino)
+		return false;
+	if (source->kind == ENDPOINT_PIPE)
+		return true;
+	return source->kind == ENDPOINT_FILE && fstat(source->fd, &st) == 0 &&
+	    lseek(source->fd, 0, SEEK_CUR) < st.st_size;
+}
+
 int
 endpoint_capacity(const struct endpoint *ep)
 {

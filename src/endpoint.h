@@ -82,6 +82,13 @@ int	 endpoint_ready(const struct endpoint *, int events, int timeout_ms);
 bool	 endpoint_privatize(struct endpoint *);
 
 /*
+ * Whether what is written to the sink would come back from the source: both
+ * are the same pipe, or the same file and the source is not at its end.
+ */
+bool	 endpoint_feeds(const struct endpoint *source,
+	    const struct endpoint *sink);
+
+/*
  * The capacity of a pipe end in bytes, fcntl(2) F_GETPIPE_SZ; -1 with
  * errno.
  */

@@ -14,6 +14,9 @@
 /* As cat(1)'s; 64 K to 512 K did not differ in the measurement of flow.c. */
 #define FLOW_BUFFER_SIZE	((size_t)128 << 10)
 
+/* As much as the private pipe before a tap may have: that has to have room. */
+#define FLOW_TAP_STAGE		((size_t)1 << 20)
+
 /* The one door for every change of state. */
 void	 flow_set_state(struct flow *, enum flow_state);
 

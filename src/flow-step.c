@@ -28,7 +28,7 @@ static bool
 has_all(const struct flow *flow)
 {
 	if (flow->trunk != NULL)
-		return flow->fed_up && flow->bytes_in == flow->fed;
+		return flow->fed_up && flow->bytes_in == flow->given;
 	return flow->feeder != NULL && flow_is_over(flow->feeder) &&
 	    flow->bytes_in == flow->feeder->bytes_out;
 }
@@ -206,6 +206,17 @@ pull_some(struct flow *flow, size_t max, struct move *move)
 }
 
 static enum flow_step
+tap_failed(struct flow *tap, struct outcome *outcome)
+{
+	struct move move = {
+		.side = tap->failed_side, .errnum = tap->failed
+	};
+
+	tap->failed = 0;
+	return flow_move_failed(tap, &move, outcome);
+}
+
+static enum flow_step
 pull(struct flow *flow, struct outcome *outcome)
 {
 	uint64_t left = flow->limit - flow->bytes_in;
@@ -287,6 +298,47 @@ push(struct flow *flow, struct outcome *outcome)
 	return flow_move_failed(flow, &move, outcome);
 }
 
+/* An error is told in a step of its own: it need not show again. */
+static bool
+tap_moves(struct flow *tap, enum move_result (*how)(struct flow *, size_t,
+    struct move *), enum move_result *result)
+{
+	struct move move = { 0 };
+
+	*result = how(tap, FLOW_TAP_STAGE, &move);
+	flow_account(tap, &move);
+	if (*result == MOVE_FAILED) {
+		tap->failed = move.errnum;
+		tap->failed_side = move.side;
+	}
+	/* An interrupted call is repeated where signals are looked at. */
+	return *result == MOVE_SOME && move.in + move.out + move.dropped > 0;
+}
+
+bool
+flow_feed_tap(struct flow *tap)
+{
+	/* A reader that is as fast as we are shall not keep us here. */
+	const uint64_t most = tap->bytes_out + FLOW_TAP_STAGE;
+	enum move_result result = MOVE_SOME;
+	bool left;
+
+	while (tap->bytes_in < tap->given && tap->failed == 0)
+		if (!tap_moves(tap, tap->transport->pull, &result))
+			break;
+	while (flow_held(tap) > 0 && tap->bytes_out < most &&
+	    tap->failed == 0)
+		if (!tap_moves(tap, tap->transport->push, &result))
+			break;
+	/* An incomplete record waits for more; all else for room, or a turn. */
+	left = tap->bytes_in < tap->given ||
+	    (flow_held(tap) > 0 && result != MOVE_END);
+	if (tap->failed != 0 || (left && !flow_waits_for(tap, SIDE_SINK)))
+		flow_wake(tap);
+	return tap->failed == 0 && tap->bytes_in == tap->given &&
+	    buffer_room(tap->buffer) >= FLOW_TAP_STAGE;
+}
+
 enum flow_step
 flow_step(struct flow *flow, struct outcome *outcome)
 {
@@ -299,6 +351,8 @@ flow_step(struct flow *flow, struct outcome *outcome)
 	}
 	if (flow_sink_is_absent(flow))
 		return flow_wait_for_sink(flow);
+	if (flow->failed != 0)
+		return tap_failed(flow, outcome);
 	flow->ahead = false;
 	flow->resume_at = 0;
 	/* What is held goes first. */

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <unistd.h>
 
 #include "branch.h"
@@ -101,13 +102,8 @@ flow_init(struct flow *flow)
 bool
 flow_feeds_itself(const struct flow *flow)
 {
-	const struct endpoint *source = flow->trunk != NULL ?
-	    &flow->trunk->source : &flow->source;
-	const struct endpoint *sink = &flow->sink;
-
-	return source->kind == ENDPOINT_PIPE && sink->kind == ENDPOINT_PIPE &&
-	    source->fd != -1 && sink->fd != -1 && source->dev == sink->dev &&
-	    source->ino == sink->ino;
+	return endpoint_feeds(flow->trunk != NULL ? &flow->trunk->source :
+	    &flow->source, &flow->sink);
 }
 
 static int
@@ -208,6 +204,9 @@ flow_add_branch(struct flow *flow, struct flow *reader, bool tap)
 	reader->source.nonblock = true;
 	reader->trunk = flow;
 	reader->tap = tap;
+	if (tap)
+		reader->memory += FLOW_TAP_STAGE +
+		    (reader->only_records ? FRAMING_HOLD + 1 : 0);
 	branch->reader = reader;
 	branch->tap = tap;
 	flow->nbranches++;
@@ -242,7 +241,8 @@ flow_hold(struct flow *flow, const void *data, size_t n)
 {
 	if (n == 0)
 		return 0;
-	if (need_buffer(flow, n > flow->memory ? n : flow->memory) == -1)
+	if (need_buffer(flow, MAX(n, flow->memory)) == -1 ||
+	    buffer_reserve(flow->buffer, n) == -1)
 		return -1;
 	buffer_put(flow->buffer, data, n);
 	show(flow, n);
@@ -433,6 +433,7 @@ flow_discard_held(struct flow *flow)
 		return;
 	buffer_emptied(flow->buffer, held);
 	flow->discarded += held;
+	flow->tail = 0;
 }
 
 enum flow_step

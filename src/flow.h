@@ -139,14 +139,19 @@ struct flow {
 	struct flow	*trunk;		/* whose branch our source is */
 	struct flow	*feeder, *feeds; /* whose sink is our source, and
 					    the other way round */
-	bool		 fed_up;	/* the trunk has closed our branch */
-	uint64_t	 fed;		/* all that it gave us then */
+	uint64_t	 given;		/* bytes that it put in there so far */
+	bool		 fed_up;	/* and that is all */
 	bool		 tap;		/* the run does not wait for it */
 	bool		 sink_dropped;	/* bytes go to the branches only */
 	uint64_t	 skipped;	/* bytes that we missed, as a tap */
 	uint64_t	 chunks_skipped; /* in so many pieces */
 	struct gap	 gaps[2];	/* of only_records; in order */
-	int64_t		 work_ns, work_at; /* transport_whole_has_time() */
+	size_t		 tail;		/* held of a record without its end */
+	uint64_t	 sink_at;	/* where in a page of its pipe we are */
+	int		 failed;	/* flow_feed_tap(): errno, or 0 */
+	enum side	 failed_side;
+	uint64_t	 copied_bytes;	/* lately, until copied_at */
+	int64_t		 copied_at;
 	int64_t		 room_look_ns;	/* FLOW_AWAITS_ROOM: between looks */
 	enum flow_awaits awaits;	/* of the sink */
 	struct drain	 unread;	/* once all is written */
@@ -214,9 +219,10 @@ int	 flow_next_source(struct flow *);
 
 /*
  * Before flow_start(): reader gets, as its source, a pipe with all that the
- * flow moves from now on; a tap misses what comes while its pipe is not
- * empty.  Both have to be flows of one relay, and in its array as long as
- * it runs.  Returns 0 or -1 with errno (EMFILE, ENOMEM).
+ * flow moves from now on.  A tap misses what comes while it holds more than
+ * its memory, since its sink takes no more.  Both have to be flows of one
+ * relay, and in its array as long as it runs.  Returns 0 or -1 with errno
+ * (EMFILE, ENOMEM).
  */
 int	 flow_add_branch(struct flow *, struct flow *reader, bool tap);
 
@@ -231,6 +237,13 @@ bool	 flow_sink_is_absent(const struct flow *);
 
 /* One has been put in place.  Returns 0 or -1 with errno (ENOMEM). */
 int	 flow_tap_opened(struct flow *);
+
+/*
+ * A tap takes what it was given, and hands on what its sink has room for, in
+ * the midst of a step of its trunk.  Returns whether it can be given more; the
+ * rest is left to its own step.
+ */
+bool	 flow_feed_tap(struct flow *);
 
 /*
  * Everybody else is done: what a tap waits for comes soon, or is too late.
@@ -299,8 +312,8 @@ bool	 flow_is_over(const struct flow *);
 uint64_t	 flow_held(const struct flow *);
 
 /*
- * Whether both ends are one and the same pipe: it would be its own peer, and
- * the same bytes go round for ever.
+ * Whether both ends are one and the same pipe or file: the same bytes would go
+ * round for ever.
  */
 bool	 flow_feeds_itself(const struct flow *);
 

@@ -16,8 +16,8 @@ size_t
 framing_size(const struct flow *flow)
 {
 	/* And its delimiter, if that is missing at the end. */
-	return flow->turn != NULL || flow->lock || flow->drop ||
-	    flow->only_records ? FRAMING_HOLD + 1 : 0;
+	return flow->turn != NULL || flow->lock || flow->drop ?
+	    FRAMING_HOLD + 1 : 0;
 }
 
 size_t

@@ -125,39 +125,35 @@ open_tap_again(struct flow *flow)
 		endpoint_finish(&flow->sink);
 }
 
-/* No input may be a file at an output: the bytes would go round for ever. */
+bool
+outlet_feeds(const struct pipe_relay *pr, const struct endpoint *source)
+{
+	for (size_t i = 0; i < pr->run.nflows; i++)
+		if (endpoint_feeds(source, &pr->flows[i].sink))
+			return true;
+	return pr->dump != NULL && endpoint_feeds(source, dump_end(pr->dump));
+}
+
 static bool
-feeds_itself(const struct endpoint *sink, const struct stat *st, off_t offset)
+has_more(const struct endpoint *sink, const struct stat *st, off_t offset)
 {
 	return st->st_dev == sink->dev && st->st_ino == sink->ino &&
 	    offset < st->st_size;
 }
 
-bool
-outlet_feeds(const struct pipe_relay *pr, const struct endpoint *source)
-{
-	const struct endpoint *sink;
-
-	for (size_t i = 0; i < pr->run.nflows; i++) {
-		sink = &pr->flows[i].sink;
-		if (source->kind == ENDPOINT_PIPE &&
-		    sink->kind == ENDPOINT_PIPE && source->dev == sink->dev &&
-		    source->ino == sink->ino)
-			return true;
-	}
-	return false;
-}
-
 static bool
-stdin_feeds_itself(const struct endpoint *sink)
+stdin_has_more(const struct endpoint *sink)
 {
 	struct stat st;
 
-	/* As cat(1) does, one that has nothing more to say is let pass. */
 	return fstat(STDIN_FILENO, &st) == 0 &&
-	    feeds_itself(sink, &st, lseek(STDIN_FILENO, 0, SEEK_CUR));
+	    has_more(sink, &st, lseek(STDIN_FILENO, 0, SEEK_CUR));
 }
 
+/*
+ * A file that is truncated must not be an input: what that has would be lost
+ * before it is read.  Any other one is passed over when its turn comes.
+ */
 static int
 refuse_same_file(const struct pipe_relay *pr, const struct endpoint *sink,
     struct outcome *outcome)
@@ -166,15 +162,14 @@ refuse_same_file(const struct pipe_relay *pr, const struct endpoint *sink,
 	const char *name = NULL;
 	struct stat st;
 
-	if (sink->kind != ENDPOINT_FILE)
+	if (!path_is_truncated(sink))
 		return 0;
-	if (opt->ninputs == 0 && stdin_feeds_itself(sink))
+	if (opt->ninputs == 0 && stdin_has_more(sink))
 		name = "standard input";
 	for (size_t i = 0; i < opt->ninputs && name == NULL; i++) {
 		if (strcmp(opt->inputs[i], "-") == 0 ?
-		    stdin_feeds_itself(sink) :
-		    stat(opt->inputs[i], &st) == 0 &&
-		    feeds_itself(sink, &st, 0))
+		    stdin_has_more(sink) : stat(opt->inputs[i], &st) == 0 &&
+		    has_more(sink, &st, 0))
 			name = opt->inputs[i];
 	}
 	if (name == NULL)
@@ -203,7 +198,6 @@ open_output(struct pipe_relay *pr, struct endpoint *sink, const char *path,
 		result = path_open_output(sink, is_stdout(path) ?
 		    "/dev/stdout" : path, pr->opt.append, &pr->run.limits,
 		    outcome);
-	/* A file is truncated only when it is known to be no input. */
 	if (result == -1 || refuse_same_file(pr, sink, outcome) == -1)
 		return -1;
 	return path_truncate(sink, outcome);
@@ -228,6 +222,8 @@ add_branch(struct pipe_relay *pr, struct flow *flow, bool tap)
 	if (tap)
 		flow->sink_now = false;
 	flow->only_records = tap && pr->opt.records;
+	if (tap)
+		flow->memory = pr->opt.tap_memory;
 	flow->delimiter = pr->opt.delimiter;
 	/* It is ours to give room, whatever the others shall keep. */
 	if (flow_add_branch(&pr->flows[0], flow, tap) == -1)
@@ -427,11 +423,28 @@ add_head(struct pipe_relay *pr, struct flow *head)
 	return 0;
 }
 
+/* The first input, which was open before the outputs were. */
+static int
+check_first_input(struct pipe_relay *pr)
+{
+	struct endpoint *source = &pr->head->source;
+	struct outcome *outcome = &pr->run.outcome;
+
+	if (!outlet_feeds(pr, source))
+		return 0;
+	outcome_set(outcome, OUTCOME_SAME_FILE, SIDE_SOURCE, 0, source->name);
+	if (pr->opt.ninputs == 0)
+		return -1;
+	report(pr, outcome);
+	endpoint_finish(source);
+	endpoint_init_none(source, "inputs");
+	return 0;
+}
+
 int
 outlet_open(struct pipe_relay *pr)
 {
 	const struct pipe_relay_options *opt = &pr->opt;
-	struct endpoint *source = &pr->head->source;
 	size_t n = 1;
 
 	if ((is_fan_out(opt) ? open_several(pr, &n) : open_one(pr)) == -1)
@@ -442,11 +455,8 @@ outlet_open(struct pipe_relay *pr)
 			goto fail;
 	}
 	pr->run.nflows = n;
-	if (outlet_feeds(pr, source)) {
-		outcome_set(&pr->run.outcome, OUTCOME_SAME_FILE, SIDE_SOURCE,
-		    0, source->name);
+	if (check_first_input(pr) == -1)
 		goto fail;
-	}
 	if (!needs_head(pr, n - 1))
 		return 0;
 	if (add_head(pr, &pr->flows[n++]) == -1)
@@ -522,7 +532,8 @@ outlet_open_dump(struct pipe_relay *pr)
 	if (path_open_output(&end, path == NULL ? "/dev/stderr" : path, false,
 	    &pr->run.limits, outcome) == -1)
 		return -1;
-	if (path_truncate(&end, outcome) == -1) {
+	if (refuse_same_file(pr, &end, outcome) == -1 ||
+	    path_truncate(&end, outcome) == -1) {
 		endpoint_finish(&end);
 		return -1;
 	}
@@ -534,7 +545,8 @@ outlet_open_dump(struct pipe_relay *pr)
 		endpoint_finish(&end);
 		return -1;
 	}
-	return 0;
+	/* The commands of a pipeline read theirs themselves. */
+	return pr->head == NULL ? 0 : check_first_input(pr);
 }
 
 void
@@ -557,11 +569,29 @@ outlet_equip(struct pipe_relay *pr, uint64_t size)
 	}
 }
 
+/*
+ * A reader that opened a tap after the last look waits inside open(2), for
+ * ever if nobody comes: let it go.
+ */
+static void
+release_readers(const struct pipe_relay *pr)
+{
+	struct endpoint sink;
+	struct outcome why;
+
+	for (size_t i = 0; i < pr->run.nflows; i++)
+		if (pr->flows[i].sink_absent != NULL &&
+		    fifo_open_write(&sink, pr->flows[i].sink.name,
+		    &without_waiting, &why) == 0)
+			endpoint_finish(&sink);
+}
+
 int
 outlet_finish(struct pipe_relay *pr, int status)
 {
 	struct dump *dump = pr->dump;
 
+	release_readers(pr);
 	pr->dump = NULL;
 	/* A dump that was cut short by a signal or a time-out: that is said. */
 	if (dump == NULL || dump_finish(dump) == 0 || errno == EINTR)

@@ -107,12 +107,18 @@ path_open_output(struct endpoint *ep, const char *path, bool append,
 	return -1;
 }
 
+bool
+path_is_truncated(const struct endpoint *ep)
+{
+	return ep->kind == ENDPOINT_FILE && !ep->append && ep->path != NULL;
+}
+
 int
 path_truncate(struct endpoint *ep, struct outcome *outcome)
 {
 	int result;
 
-	if (ep->kind != ENDPOINT_FILE || ep->append || ep->path == NULL)
+	if (!path_is_truncated(ep))
 		return 0;
 	do {
 		result = ftruncate(ep->fd, 0);

@@ -33,7 +33,11 @@ int	 path_open_output(struct endpoint *, const char *path, bool append,
 int	 path_open_file(struct endpoint *, const char *path, bool append,
 	    struct outcome *);
 
-/* Cut off what was in a file that path_open_output() opened by its name. */
+/*
+ * Cut off what was in a file that path_open_output() opened by its name; and
+ * whether that is to be done.
+ */
+bool	 path_is_truncated(const struct endpoint *);
 int	 path_truncate(struct endpoint *, struct outcome *);
 
 #endif

@@ -36,6 +36,7 @@ struct pipe_relay_options {
 	size_t		 noutputs;
 	const char	**taps;		/* --tap */
 	size_t		 ntaps;
+	size_t		 tap_memory;	/* --tap-memory; 0: none */
 	bool		 append;	/* -a */
 	enum output_error output_error;	/* -p */
 	uint64_t	 limit;		/* -c; FLOW_NO_LIMIT */
@@ -86,7 +87,7 @@ size_t	 outlet_flows(const struct pipe_relay_options *);
  */
 int	 outlet_open(struct pipe_relay *);
 
-/* Whether a FIFO or pipe is one of the outputs or taps, too. */
+/* Whether what goes to an output, a tap or the dump would come back from it. */
 bool	 outlet_feeds(const struct pipe_relay *, const struct endpoint *source);
 
 /*

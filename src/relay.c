@@ -47,8 +47,8 @@
 #define GIVE_WAY_PAUSE	100
 
 /*
- * When all others are done, what is on its way to a tap gets so long to
- * arrive.
+ * When all others are done, what is on its way to a tap goes on as long as
+ * some of it arrives in each such time.
  */
 #define TAP_GRACE_NS		(100 * NS_PER_MS)
 
@@ -521,6 +521,10 @@ taps_go_on(struct relay *relay, int64_t *until)
 
 	if (begins)
 		relay->taps_until = relay->now + TAP_GRACE_NS;
+	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++)
+		if (!flow_is_over(flow))
+			relay->taps_until = MAX(relay->taps_until,
+			    flow->moved_at + TAP_GRACE_NS);
 	*until = begins ? relay->now :
 	    deadline_min(*until, relay->taps_until);
 	for (flow = relay->flows; flow < relay->flows + relay->nflows; flow++) {

@@ -36,6 +36,7 @@ enum slot {
 	SLOT_CHLD,
 	SLOT_TICK,
 	SLOT_PIPE,
+	SLOT_XFSZ,
 	SLOTS
 };
 
@@ -46,7 +47,7 @@ enum guard {
 };
 
 static const int numbers[SLOTS] = {
-	SIGUSR1, SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGNAL_TICK, SIGPIPE
+	SIGUSR1, SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGNAL_TICK, SIGPIPE, SIGXFSZ
 };
 
 static struct sigaction inherited[SLOTS];
@@ -128,12 +129,23 @@ set_handler(int signo, int flags, struct sigaction *old)
 	sigaction(signo, &sa, old);
 }
 
+static void
+ignore(enum slot slot)
+{
+	struct sigaction sa;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = SIG_IGN;
+	sigaction(numbers[slot], &sa, &inherited[slot]);
+}
+
 void
 signals_early(void)
 {
 	sigset_t usr1;
 
 	set_handler(SIGUSR1, SA_RESTART, &inherited[SLOT_USR1]);
+	ignore(SLOT_XFSZ);
 	sigemptyset(&usr1);
 	sigaddset(&usr1, SIGUSR1);
 	sigprocmask(SIG_UNBLOCK, &usr1, &inherited_mask);
@@ -143,16 +155,13 @@ signals_early(void)
 static void
 take_over(enum slot slot)
 {
-	struct sigaction ignore;
 	int signo = numbers[slot];
 
 	if (slot == SLOT_USR1) {	/* since signals_early() */
 		set_handler(signo, 0, NULL);
 	} else if (slot == SLOT_PIPE) {
-		memset(&ignore, 0, sizeof(ignore));
-		ignore.sa_handler = SIG_IGN;
-		sigaction(signo, &ignore, &inherited[slot]);
-	} else {
+		ignore(slot);
+	} else if (slot != SLOT_XFSZ) {
 		set_handler(signo, 0, &inherited[slot]);
 		/* What was ignored stays ignored; but we need these two. */
 		if (slot != SLOT_CHLD && slot != SLOT_TICK &&
@@ -167,7 +176,7 @@ signals_start(void)
 	wait_mask = inherited_mask;
 	closed_mask = inherited_mask;
 	for (int i = 0; i < SLOTS; i++)
-		if (i != SLOT_PIPE)
+		if (i != SLOT_PIPE && i != SLOT_XFSZ)
 			sigaddset(&closed_mask, numbers[i]);
 	sigdelset(&wait_mask, SIGUSR1);
 	sigdelset(&wait_mask, SIGCHLD);
@@ -348,11 +357,9 @@ signals_print_end(void)
 void
 signals_give_back(void)
 {
-	if (started)
-		for (int i = 0; i < SLOTS; i++)
+	for (int i = 0; i < SLOTS; i++)
+		if (started || i == SLOT_USR1 || i == SLOT_XFSZ)
 			sigaction(numbers[i], &inherited[i], NULL);
-	else
-		sigaction(SIGUSR1, &inherited[SLOT_USR1], NULL);
 	if (guard_kind == GUARD_ALARM)
 		sigaction(SIGALRM, &inherited_alarm, NULL);
 	sigprocmask(SIG_SETMASK, &inherited_mask, NULL);

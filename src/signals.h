@@ -15,7 +15,8 @@
 
 /*
  * The first thing in main: from here on SIGUSR1 asks for a report and kills
- * nobody, even when it was inherited as ignored or blocked.
+ * nobody, even when it was inherited as ignored or blocked; and a file that
+ * reaches the limit on its size gives EFBIG instead of SIGXFSZ.
  */
 void	 signals_early(void);
 

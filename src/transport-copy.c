@@ -143,6 +143,10 @@ transport_copy_pull(struct flow *flow, size_t max, struct move *move)
 		}
 	}
 	count = buffer_space(flow->buffer, max, iov);
+	if (count == 0) {		/* for want of memory */
+		move->side = SIDE_SINK;
+		return MOVE_BLOCKED;
+	}
 	n = source_read(&flow->source, iov, count);
 	if (n <= 0)
 		return no_transfer(n, SIDE_SOURCE, move);

@@ -73,8 +73,8 @@ transport_choose(const struct flow *flow)
 
 	if (flow->drop)
 		return &transport_drop;
-	if (flow->only_records)
-		return &transport_whole;
+	if (flow->tap)
+		return &transport_tap;
 	if (flow->no_splice || flow->whole_records || flow->turn != NULL ||
 	    flow->sink.append || flow->memory > 0 || flow->observe != NULL)
 		return &transport_copy;

@@ -59,11 +59,8 @@ extern const struct transport	transport_drop;
 /* poll(2) saw its reader leave: close it until the next record comes. */
 void	 transport_drop_sink_left(struct flow *);
 
-/* Through memory, too: whole records or none, to a tap. */
-extern const struct transport	transport_whole;
-
-/* Whether what that takes is in proportion to the time that goes by. */
-bool	 transport_whole_has_time(struct flow *);
+/* Through memory, too, but where that costs too much, to a tap. */
+extern const struct transport	transport_tap;
 
 /* The best transport for the kinds of the two ends. */
 const struct transport	*transport_choose(const struct flow *);

@@ -671,14 +671,15 @@ numbers() {
 	for way in "${ways[@]}"; do
 		# shellcheck disable=SC2086
 		limited env --default-signal "$TOOLS_DIR/launch" --ignore=PIPE \
-		    --ignore=USR1 --ignore=CHLD --ignore=HUP --block=USR2 \
-		    --block=INT "$IPCTOOL" duplex $way \
+		    --ignore=USR1 --ignore=CHLD --ignore=HUP --ignore=XFSZ \
+		    --block=USR2 --block=INT "$IPCTOOL" duplex $way \
 		    "$TOOLS_DIR/fdlist" left :: "$TOOLS_DIR/fdlist" right \
 		    < /dev/null
 		same left right
 		same <(grep -E '^(blocked|ignored)' left) <(printf '%s\n' \
 		    'blocked INT' 'blocked USR2' 'ignored HUP' \
-		    'ignored USR1' 'ignored PIPE' 'ignored CHLD')
+		    'ignored USR1' 'ignored PIPE' 'ignored CHLD' \
+		    'ignored XFSZ')
 		# shellcheck disable=SC2086
 		limited env --default-signal "$IPCTOOL" duplex $way \
 		    "$TOOLS_DIR/fdlist" left :: "$TOOLS_DIR/fdlist" right

@@ -591,3 +591,12 @@ reader_is_told() {
 	run -0 limited "$IPCTOOL" fifo-read -n - < data
 	is file
 }
+
+@test "standard input that is also the output is refused" {
+	echo precious > file
+	# shellcheck disable=SC2094 # that is the point
+	run -1 --separate-stderr limited bash -c 'ulimit -f 1000
+	    "$IPCTOOL" fifo-read - < file >> file'
+	stderr_is "ipctool fifo-read: standard input: input file is output file"
+	[[ $(< file) == precious ]]
+}

@@ -145,12 +145,32 @@ load lib/common
 	same out <(cat data data)
 }
 
-@test "more memory than there is, is an error, not a crash" {
-	export ASAN_OPTIONS=allocator_may_return_null=1
-	run --separate-stderr ipctool pipe-relay -m 4000000T <<< x
-	[[ $status == 1 || $status == 2 ]]
-	# The allocator of AddressSanitizer has a line of its own before that.
-	[[ $stderr == *"ipctool pipe-relay: "* ]]
+@test "-m takes memory as it is needed, be it more than there is" {
+	run -0 --separate-stderr ipctool pipe-relay -m 4000000T <<< x
+	is x
+	run -2 ipctool pipe-relay -m 9000000T <<< x
+	random_file 9M data
+	# The reader begins when all is in memory.
+	run -0 bash -c 'cat data | "$IPCTOOL" pipe-relay -v -m 30G 2> log |
+	    { until grep -q "end of file" log; do sleep 0.01; done; cat > out; }'
+	same data out
+}
+
+@test "where memory ends, -m is as large as can be, and nothing is lost" {
+	# AddressSanitizer needs more of it than any limit leaves.
+	[[ ${SANITIZED-} != yes ]] || skip "a sanitizer takes all memory"
+	random_file 60M data
+	mkfifo q
+	hold r q
+	background bash -c 'ulimit -v 40000
+	    exec "$IPCTOOL" pipe-relay -m 30G -i data -o q'
+	local relay=$PID
+	wait_until quiet "$relay"
+	collect q
+	ends_with 0 "$relay"
+	die_pid "${pids[0]}"
+	ends_with 0 "$COLLECTOR"
+	same data out
 }
 
 # undump FILE: the bytes that a dump shows
@@ -228,8 +248,8 @@ undump() {
 @test "sizes that make no sense are usage errors" {
 	local option
 
-	for option in --rate-limit=0 --memory=0 -c-1 -c1x -L1Kx -m0x10 -s0 \
-	    --size=x; do
+	for option in --rate-limit=0 --memory=0 --tap-memory=0 -c-1 -c1x -L1Kx \
+	    -m0x10 -s0 --size=x; do
 		run -2 --separate-stderr ipctool pipe-relay "$option"
 	done
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 
 # shellcheck disable=SC2016 # programs for an inner shell
-# shellcheck disable=SC2154 # what lib/common and run set
+# shellcheck disable=SC2154,SC2034 # what lib/common and run set, and use
 
 load lib/common
 
@@ -158,7 +158,6 @@ load lib/common
 		stderr_is "ipctool pipe-relay: /dev/full: No space left on device"
 	done
 	run -1 --separate-stderr bash -c 'ulimit -f 100
-	    trap "" XFSZ
 	    cat data | "$IPCTOOL" pipe-relay --tap=tap | cat > /dev/null
 	    exit "${PIPESTATUS[1]}"'
 	stderr_is "ipctool pipe-relay: tap: File too large"
@@ -197,4 +196,197 @@ load lib/common
 	exec {feed}> in
 	rests "$PID"
 	exec {feed}>&-
+}
+
+# For perl, with a tap and a FIFO before the relay, whose output is the file
+# out: bursts that are as large as the room in the tap, or smaller, in writes
+# of any size.  What the tap does not get at once is a difference.
+BURSTS='use strict;
+	my ($bursts, $limit, $seed) = @ARGV;
+	my ($all, $wait) = (0, sub { select(undef, undef, undef, 0.0005) });
+	sub unread {
+		my $n = pack("i", 0);
+		ioctl(TAP, 0x541b, $n) or die "FIONREAD: $!";
+		return unpack("i", $n);
+	}
+	srand($seed);
+	sysopen(TAP, "tap", 04002) or die "tap: $!";
+	open(IN, ">&=", $ENV{feed}) or die "in: $!";
+	for my $burst (1 .. $bursts) {
+		my $room = fcntl(TAP, 1032, 0);
+		my $piece = (1, 10, 65, 999, 3000, 4096, 5000, 40001, 65536)
+		    [int rand 9];
+		my $size = int(rand(1.3) * $room);
+		$size = $room if $size > $room;
+		$size = 2000 * $piece if $size > 2000 * $piece;
+		for (my $left = $size; $left > 0; $left -= $piece) {
+			$piece = $left if $piece > $left;
+			syswrite(IN, ("x" x ($piece - 1)) . "\n") == $piece
+			    or die "in: $!";
+			$wait->() if rand() < 0.01;
+		}
+		$all += $size;
+		my $end = time + $limit;
+		while (-s "out" < $all || unread() < $size) {
+			$wait->();
+			die "seed $seed, burst $burst: " . unread() .
+			    " of $size bytes in writes of $piece\n"
+			    if time > $end;
+		}
+		while ($size > 0) {
+			$size -= sysread(TAP, my $data, $size);
+		}
+	}'
+
+@test "bursts that fit into a tap get there, in writes of any size" {
+	need perl jq
+	local option feed
+
+	mkfifo in tap
+	for option in --pipe-size=64k --no-splice --memory=1M --delimiter='\n' \
+	    --pipe-size=1M; do
+		hold r tap
+		background bash -c 'exec "$IPCTOOL" pipe-relay --stats=json \
+		    "$1" --tap=tap < in > out 2> err' bash "$option"
+		local relay=$PID
+		exec {feed}> in
+		feed=$feed run -0 --separate-stderr limited perl -e "$BURSTS" \
+		    "$(amount 1000 40)" 10 "${SEED:-$RANDOM}"
+		exec {feed}>&-
+		ends_with 0 "$relay"
+		stderr=$(< err)
+		[[ $(counter bytes_skipped tap) == 0 ]]
+		die_pid "${pids[@]}"
+		pids=()
+	done
+}
+
+@test "a tap gets what its FIFO has room for, and --pipe-size gives it room" {
+	need jq
+	local reader
+
+	mkfifo tap
+	hold r tap
+	run -0 --separate-stderr bash -c '{ for ((i = 0; i < 400; i++)); do
+		    echo "line $i of a burst that is smaller than a FIFO"
+		done; } | "$IPCTOOL" pipe-relay --stats=json --tap=tap > out'
+	[[ $(counter bytes_skipped tap) == 0 ]]
+	queued tap > got
+	same out got
+	random_file 300000 data
+	run -0 --separate-stderr bash -c 'cat data | "$IPCTOOL" pipe-relay \
+	    --stats=json --pipe-size=1M --tap=tap > out'
+	[[ $(counter bytes_skipped tap) == 0 ]]
+	queued tap > got
+	same data got
+}
+
+@test "--tap-memory holds what the reader of a tap has not taken yet" {
+	need jq
+	local option feed relay holder
+
+	mkfifo in tap
+	seq 400000 > data
+	for option in -q --no-splice --delimiter='\n'; do
+		hold r tap
+		holder=$PID
+		background bash -c 'exec "$IPCTOOL" pipe-relay --stats=json \
+		    "$1" --tap-memory=4M --tap=tap < in > out 2> err' \
+		    bash "$option"
+		relay=$PID
+		exec {feed}> in
+		cat data >&"$feed"
+		wait_until same data out
+		eval "background cat tap > got $feed>&-"
+		die_pid "$holder"
+		wait_until same data got
+		exec {feed}>&-
+		ends_with 0 "$relay"
+		stderr=$(< err)
+		[[ $(counter bytes_skipped tap) == 0 ]]
+	done
+}
+
+@test "what --tap-memory has no room for is skipped, and counted" {
+	need jq
+	local option
+
+	mkfifo tap
+	hold r tap
+	seq 400000 > data
+	for option in -q --delimiter='\n'; do
+		run -0 --separate-stderr bash -c 'cat data | "$IPCTOOL" \
+		    pipe-relay --stats=json --pipe-size=keep "$1" \
+		    --tap-memory=500k --tap=tap > out' bash "$option"
+		same data out
+		queued tap > got
+		(($(counter bytes_skipped tap) + $(stat -c %s got) == 2688895))
+		same got <(head -c "$(stat -c %s got)" data)
+	done
+	run -2 --separate-stderr ipctool pipe-relay --tap-memory=0 --tap=tap
+	stderr_matches "invalid size of memory '0'"
+}
+
+# More than a grace of 100 ms lies between the end and the last read.
+slow_to_the_end() {
+	background perl -e 'open(my $f, "<", "tap") or die;
+	    while (sysread($f, my $data, 65536)) {
+		syswrite(STDOUT, $data);
+		select(undef, undef, undef, 0.01);
+	    }' > got
+	local reader=$PID
+	wait_until opening "$reader"
+	run -0 ipctool pipe-relay --tap-memory=4M --tap=tap -i data -o out
+	ends_with 0 "$reader"
+	cmp data got
+}
+
+@test "what a tap has in memory at the end goes on to a reader that reads" {
+	need perl
+	mkfifo tap
+	random_file 3M data
+	# A reader that stands still for a tenth of a second is left.
+	tries 10 slow_to_the_end
+}
+
+@test "a tap with a fast reader gets most of a fast flow, and all is counted" {
+	need jq
+	local reader
+
+	mkfifo tap
+	background bash -c 'exec wc -c < tap > got'
+	reader=$PID
+	wait_until opening "$reader"
+	run -0 --separate-stderr bash -c 'head -c 100M /dev/zero | "$IPCTOOL" \
+	    pipe-relay --stats=json --tap=tap | wc -c'
+	is 104857600
+	ends_with 0 "$reader"
+	(($(counter bytes_out tap) == $(< got)))
+	(($(counter bytes_skipped tap) + $(< got) == 104857600))
+}
+
+# It waits in open(2), or the relay has just found it there.
+came() {
+	opening "$1" || holds "$1" tap
+}
+
+@test "a reader that opens a tap at the last moment is let go" {
+	local feed relay reader status
+
+	mkfifo in tap
+	for status in 0 143; do
+		background bash -c 'exec "$IPCTOOL" pipe-relay --tap=tap \
+		    < in > out'
+		relay=$PID
+		exec {feed}> in
+		echo hello >&"$feed"
+		wait_until size_is 6 out
+		eval "background cat tap > got $feed>&-"
+		reader=$PID
+		wait_until came "$reader"
+		((status == 0)) || kill -TERM "$relay"
+		exec {feed}>&-
+		ends_with "$status" "$relay"
+		ends_with 0 "$reader"
+	done
 }

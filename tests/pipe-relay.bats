@@ -188,7 +188,6 @@ transport_is() {
 @test "a file system that fills up is an error, and what fit is there" {
 	random_file 300000 data
 	run -1 --separate-stderr bash -c 'ulimit -f 100
-	    trap "" XFSZ
 	    cat data | "$IPCTOOL" pipe-relay > out'
 	stderr_is "ipctool pipe-relay: standard output: File too large"
 	same out <(head -c "$(stat -c %s out)" data)
@@ -267,6 +266,61 @@ ipctool pipe-relay: missing2: No such file or directory"
 		run -1 ipctool pipe-relay -i /dev/stdin -o "$name" < file
 	done
 	[[ $(< file) == precious ]]
+}
+
+# What goes to an endless file is stopped by the limit on its size.
+@test "an input that is also the output is passed over, and the others copied" {
+	local options word
+
+	mkfifo q
+	for options in '-i file -i rest >> file' '-i rest -i file >> file' \
+	    '-i - -i rest < file >> file' '-i file -i rest 1<> file' \
+	    '-i file -i rest -a -o file' '-i rest -i file -a -o file' \
+	    '-i rest -i file -a -o file -o one' \
+	    '-i file -i rest -a -o file -o one' \
+	    '-m 1M -i rest -i file -a -o file -o one' \
+	    '-i file -i rest -o one -a --tap=file'; do
+		echo precious > file
+		echo rest > rest
+		run -1 --separate-stderr limited bash -c "ulimit -f 1000
+		    \"\$IPCTOOL\" pipe-relay $options"
+		stderr_matches \
+		    "^ipctool pipe-relay: (file|standard input): input file is output file$"
+		if [[ $options == *'<> file' ]]; then
+			[[ $(< file) == $'rest\nous' ]]
+		else
+			[[ $(< file) == $'precious\nrest' ]]
+		fi
+	done
+	# One that had nothing in it when the run began.
+	for word in -o --dump; do
+		rm -f file
+		run -1 --separate-stderr limited bash -c 'ulimit -f 1000
+		    "$IPCTOOL" pipe-relay -i rest -i file "$1=file" | cat
+		    exit "${PIPESTATUS[0]}"' bash "${word/#-o/--output}"
+		stderr_is \
+		    "ipctool pipe-relay: file: input file is output file"
+	done
+	# A FIFO, too.
+	run -1 --separate-stderr ipctool pipe-relay -w 5 -i q -i rest -o q \
+	    --tap=tap -p
+	stderr_matches "^ipctool pipe-relay: q: input file is output file"
+	[[ $(< tap) == rest ]]
+}
+
+@test "a dump into the input is refused, and the input is untouched" {
+	local command
+
+	echo precious > file
+	for command in "pipe-relay -i file --dump=file" \
+	    "pipe-relay --dump=file" "pipe-relay -x 2>> file" \
+	    "duplex --dump=file - :: cat"; do
+		run limited bash -c "ulimit -f 1000
+		    \"\$IPCTOOL\" $command < file"
+		[[ $status == 1 || $status == 125 ]]
+		[[ $(head -n 1 file) == precious ]]
+		[[ $(cat file - <<< "$output") == *"input file is output file"* ]]
+	done
 }
 
 @test "standard output that is an input is refused, too, as by cat" {

@@ -198,6 +198,34 @@ lines() {
 	done
 }
 
+@test "a limit on the size of files is an error like any other, of any command" {
+	local command end
+
+	mkdir d
+	random_file 300000 data
+	# What is appended to this one is too much.
+	head -c 100k data > full
+	for command in 'pipe-relay < data > out' 'pipe-relay < data >> full' \
+	    'pipe-relay -o out -o two < data' 'pipe-relay --tap=out < data' \
+	    'pipe-relay --no-splice -d x --tap=out < data' \
+	    'pipe-relay --dump=out < data' 'fifo-read q >> full' \
+	    'fifo-create -v d/q >> full' 'fifo-stat q >> full' \
+	    'duplex --dump=out - :: cat < data' 'fifo-stat --help >> full' \
+	    '--list >> full'; do
+		end=full
+		if [[ $command != *full ]]; then
+			end=out
+		fi
+		if [[ $command == fifo-read* ]]; then
+			background put hello q
+		fi
+		run -1 --separate-stderr limited bash -c "ulimit -f 100
+		    \"\$IPCTOOL\" $command"
+		stderr_matches "^ipctool.*: (standard output|$end): File too large"
+		[[ $(stat -c %s "$end") == 102400 ]]
+	done
+}
+
 @test "a storm of SIGUSR1, stops and SIGCHLD loses no byte" {
 	local option relay
 

@@ -183,6 +183,8 @@ static const struct scenario scenarios[] = {
 	{ "tap-of-records-without-reader", "pipe-relay -z --tap=a",
 	    END_PIPE, END_PIPE, .flags = BRANCHES | EXISTS,
 	    .made = "a", .made_mode = 0600 },
+	{ "tap", "pipe-relay --tap=/dev/null",
+	    END_PIPE, END_PIPE, .flags = BRANCHES },
 	{ "tap-of-records", "pipe-relay -d a --tap=/dev/null",
 	    END_PIPE, END_PIPE, .flags = BRANCHES },
 	/* pipelines */

@@ -183,13 +183,83 @@ an_empty_ring_starts_over(void **state)
 	buffer_free(buffer);
 }
 
+/* A number in each 8 bytes, from *next on, until the ring has so many. */
 static void
-too_much_memory_is_refused(void **state)
+fill_up(struct buffer *buffer, size_t held, uint64_t *next)
 {
+	while (buffer_held(buffer) < held) {
+		assert_int_equal(buffer_reserve(buffer, sizeof(*next)), 0);
+		buffer_put(buffer, next, sizeof(*next));
+		++*next;
+	}
+}
+
+static void
+drain(struct buffer *buffer, size_t held, uint64_t *next)
+{
+	struct iovec iov[2];
+	uint64_t got;
+
+	while (buffer_held(buffer) > held) {
+		assert_int_equal(buffer_data(buffer, sizeof(got), iov), 1);
+		memcpy(&got, iov[0].iov_base, sizeof(got));
+		assert_true(got == *next);
+		buffer_emptied(buffer, sizeof(got));
+		++*next;
+	}
+}
+
+static void
+a_large_one_grows_with_what_it_holds(void **state)
+{
+	struct buffer *buffer = buffer_new(SIZE_MAX / 2);
+	const size_t mib = (size_t)1 << 20;
+	uint64_t in = 0, out = 0;
+	struct iovec iov[2];
+
 	(void)state;
-	errno = 0;
-	assert_null(buffer_new(SIZE_MAX));
+	assert_non_null(buffer);
+	/* In one piece, in two pieces, and with a piece of any length. */
+	for (size_t held = 0; held < 16 * mib; held += mib + mib / 8) {
+		fill_up(buffer, held + mib, &in);
+		drain(buffer, held, &out);
+		assert_true(buffer_room(buffer) == SIZE_MAX / 2 - held);
+		assert_in_range(buffer_space(buffer, mib, iov), 1, 2);
+		fill_up(buffer, held + mib, &in);
+	}
+	drain(buffer, 0, &out);
+	assert_true(in == out);
+	buffer_free(buffer);
+}
+
+/* As much as there is, if that is enough. */
+static void
+it_stops_growing_where_memory_ends(void **state)
+{
+	const size_t mib = (size_t)1 << 20;
+	struct buffer *buffer;
+	uint64_t in = 0, out = 0;
+	struct iovec iov[2];
+	size_t room;
+
+	(void)state;
+#ifdef __SANITIZE_ADDRESS__	/* whose realloc(3) does not fail */
+	skip();
+#endif
+	buffer = buffer_new(SIZE_MAX / 2);
+	assert_non_null(buffer);
+	fill_up(buffer, mib, &in);
+	drain(buffer, mib / 2, &out);
+	fill_up(buffer, 2 * mib, &in);
+	room = buffer_room(buffer);
+	assert_int_equal(buffer_reserve(buffer, room), -1);
 	assert_int_equal(errno, ENOMEM);
+	assert_true(buffer_room(buffer) < room);
+	room = buffer_room(buffer);
+	assert_int_equal(buffer_space(buffer, SIZE_MAX, iov) > 0, room > 0);
+	drain(buffer, 0, &out);
+	assert_true(in == out);
+	buffer_free(buffer);
 	buffer_free(NULL);
 }
 
@@ -200,7 +270,8 @@ main(void)
 		cmocka_unit_test(it_holds_what_an_array_would),
 		cmocka_unit_test(what_wraps_around_is_two_pieces),
 		cmocka_unit_test(an_empty_ring_starts_over),
-		cmocka_unit_test(too_much_memory_is_refused),
+		cmocka_unit_test(a_large_one_grows_with_what_it_holds),
+		cmocka_unit_test(it_stops_growing_where_memory_ends),
 	};
 
 	return cmocka_run_group_tests_name("buffer", tests, NULL, NULL);
