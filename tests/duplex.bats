@@ -595,7 +595,7 @@ at_prompt() {
 		wait_until at_prompt
 		$keys 'echo "ended $?"' Enter
 		wait_until screen_has '^ended 130$'
-		on_tmux kill-server
+		end_tmux
 	done
 }
 

@@ -528,7 +528,7 @@ is_not_denied() {
 	[[ $(on_tmux capture-pane -p | grep -c "^NAME") == 1 ]]
 	on_tmux send-keys q
 	wait_until screen_has "ended 0"
-	on_tmux kill-server
+	end_tmux
 }
 
 @test "--watch gives the terminal back to a shell without line editing" {
@@ -570,7 +570,7 @@ is_not_denied() {
 	on_tmux send-keys "C-\\"
 	wait_until screen_has Quit
 	is_usual
-	on_tmux kill-server
+	end_tmux
 }
 
 @test "--watch gives the terminal back also when a look fails" {
@@ -590,7 +590,7 @@ is_not_denied() {
 	run -0 cat tty
 	matches "(^|[[:space:]])icanon"
 	matches "(^|[[:space:]])echo[[:space:]]"
-	on_tmux kill-server
+	end_tmux
 }
 
 # What it says of a pipe with a reader and a writer, without what may change

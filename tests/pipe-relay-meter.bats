@@ -87,7 +87,7 @@ setup() {
 		exec {feed}>&-
 		wait_until shows 'status 0'
 		[[ $(screen | sed -n 2p) == "status 0" ]]
-		on_tmux kill-server
+		end_tmux
 	done
 }
 
@@ -111,7 +111,7 @@ setup() {
 	exec {stuck}<> stuck
 	terminal 80 C "$IPCTOOL" pipe-relay -P -i /dev/zero -o stuck
 	wait_until shows 'waits for output'
-	on_tmux kill-server
+	end_tmux
 	terminal 80 C "$IPCTOOL" pipe-relay -P -L 100k -i /dev/zero \
 	    -o /dev/null
 	wait_until shows 'avg ([1-9]?[0-9]|10[0-5])(\.[0-9])? KiB/s .*held back'
@@ -122,7 +122,7 @@ setup() {
 	terminal 80 C "$IPCTOOL" pipe-relay -P -L 500k -i data -i data -o out
 	wait_until shows '\] [1-9][0-9]?% ETA 0:0'
 	wait_until shows '100%'
-	on_tmux kill-server
+	end_tmux
 	terminal 80 C "$IPCTOOL" pipe-relay -P -L 500k -c 1000000 \
 	    -i /dev/zero -o out
 	wait_until shows '\] [1-9][0-9]?% ETA 0:0'

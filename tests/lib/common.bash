@@ -144,6 +144,15 @@ on_tmux() {
 	limited tmux -S "$BATS_TEST_TMPDIR/$TMUX_NAME" "$@"
 }
 
+# Who comes while it ends is told that it "exited unexpectedly".
+end_tmux() {
+	local server
+
+	server=$(on_tmux display-message -p '#{pid}')
+	on_tmux kill-server
+	wait_until gone "$server"
+}
+
 common_teardown() {
 	if [[ -S $BATS_TEST_TMPDIR/$TMUX_NAME ]]; then
 		on_tmux kill-server 2> /dev/null || :
