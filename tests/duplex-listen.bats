@@ -436,7 +436,8 @@ offers() {
 
 @test "a server that waits until a client has left costs nothing" {
 	serve -k -- sh -c 'sleep 0.3 > /dev/null < /dev/null 2>&1 & echo hello'
-	background bash -c 'exec < s.out; : > s.in; read -r line
+	# By <>, as the command reads nothing: > could find no reader any more.
+	background bash -c 'exec 3<> s.in < s.out 3>&-; read -r line
 	    echo "$line"; sleep 100' > got
 	wait_until grep -q hello got
 	wait_until eval '! pgrep -P "$SERVER" > /dev/null'
