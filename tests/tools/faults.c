@@ -1353,7 +1353,9 @@ judge(const struct run *run, const struct point *p, enum verdict *verdict)
 	why = judge_made(run);
 	if (why != NULL && run->status != 137)
 		return why;
-	if (run->busy_ms > SPIN_MS)
+	/* -k: a reader that leaves again and again is news each time. */
+	if (run->busy_ms > SPIN_MS &&
+	    (p->error == NULL || strcmp(p->error, "EPIPE") != 0))
 		return "it spins";
 	if (options.shim != NULL)
 		return judge_shim(run);

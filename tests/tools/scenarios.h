@@ -419,7 +419,7 @@ static const struct rule {
 	{ NULL, "EINTR", ANYTHING, NULL, 0, 0, SURVIVES },
 	/* Whoever shares the description may have made it non-blocking. */
 	{ NULL, "EAGAIN", ANYTHING, NULL, NONBLOCK, 0, EITHER },
-	{ "clone", NULL, ANYTHING, NULL, 0, 0, FAILS },
+	{ "clone", NULL, ANYTHING, NULL, 0, 0, SURVIVES_ONE },
 	{ "timer_create", NULL, ANYTHING, NULL, 0, 0, EITHER },
 	/* A command that reads no more: its own status says if that is bad. */
 	{ NULL, "EPIPE", ANYTHING, NULL, CHILDREN, 0, WHATEVER },
@@ -445,11 +445,11 @@ static const struct rule {
 	{ "inotify_add_watch", NULL, ANYTHING, NULL, SERVES, 0, EITHER },
 	{ "inotify_init1", NULL, ANYTHING, NULL, 0, 0, SURVIVES },
 	{ "inotify_add_watch", NULL, ANYTHING, NULL, 0, 0, SURVIVES },
-	{ "pipe2", NULL, ANYTHING, NULL, BRANCHES, 0, EITHER },
+	{ "pipe2", NULL, ANYTHING, NULL, BRANCHES, 0, SURVIVES_ONE },
 	/* To see whether there is a writer: else it is looked at again. */
 	{ "pipe2", NULL, ANYTHING, NULL, SERVES, 0, EITHER },
 	{ "pipe2", NULL, ANYTHING, NULL, 0, CHILDREN, SURVIVES },
-	{ "pipe2", NULL, ANYTHING, NULL, CHILDREN, 0, FAILS },
+	{ "pipe2", NULL, ANYTHING, NULL, CHILDREN, 0, SURVIVES_ONE },
 	/* Capacity is speed. */
 	{ "fcntl", NULL, TEXT, "PIPE_SZ", 0, 0, SURVIVES },
 	/* Where there is no /proc; a second open is a convenience. */
