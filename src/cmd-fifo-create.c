@@ -67,6 +67,7 @@ struct fifo_create {
 	struct place	*places;	/* pinned, for -u and --hold */
 	size_t		 nplaces;
 	struct endpoint	*held;		/* ends, for --hold */
+	struct child	 child;		/* COMMAND */
 	size_t		 nheld;
 	char		*temp_dir;	/* --temp: made, and ours */
 	char		*temp_name;	/* of the FIFO in it */
@@ -553,28 +554,60 @@ command_argv(char **words, const char *name)
 	return argv;
 }
 
+/* COMMAND may be the reader that a write end waits for. */
+static bool
+holds_beside_command(const struct fifo_create *fc)
+{
+	return fc->opt->hold == HOLD_WRITE && fc->opt->command != NULL &&
+	    !fc->run.limits.nonblock;
+}
+
+static bool
+command_has_ended(void *arg)
+{
+	struct fifo_create *fc = arg;
+
+	return child_reap(&fc->child, 1) == 0;
+}
+
+/* Until it has ended, or something ends that. */
+static int
+wait_for_command(struct fifo_create *fc)
+{
+	int status = STATUS_OK;
+
+	if (holds_beside_command(fc)) {
+		fc->run.limits.over = command_has_ended;
+		status = hold_all(fc);
+		fc->run.limits.over = NULL;
+	}
+	return status != STATUS_OK ? status : run_wait(&fc->run, &fc->child,
+	    1, false, DEADLINE_NEVER);
+}
+
 static int
 run_command(struct fifo_create *fc, const char *name)
 {
-	struct child child = { .in = -1, .out = -1 };
+	struct child *child = &fc->child;
 	int status;
 
-	child.argv = command_argv(fc->opt->command, name);
-	if (child.argv == NULL || setenv(VARIABLE, name, 1) == -1) {
+	*child = (struct child){ .in = -1, .out = -1 };
+	child->argv = command_argv(fc->opt->command, name);
+	if (child->argv == NULL || setenv(VARIABLE, name, 1) == -1) {
 		warn("%s", trace_safe(fc->opt->command[0]));
-		free_argv(child.argv);
+		free_argv(child->argv);
 		return STATUS_FAILED;
 	}
 	kin_adopt();
-	if (child_start(&child) == -1) {
-		warn("%s", trace_safe(child.argv[0]));
-		free_argv(child.argv);
-		return child.status;
+	if (child_start(child) == -1) {
+		warn("%s", trace_safe(child->argv[0]));
+		free_argv(child->argv);
+		return child->status;
 	}
-	status = run_wait(&fc->run, &child, 1, false, DEADLINE_NEVER);
-	child_end_all(&child, 1, status == STATUS_OK);
-	free_argv(child.argv);
-	return status == STATUS_OK ? child.status : status;
+	status = wait_for_command(fc);
+	child_end_all(child, 1, status == STATUS_OK);
+	free_argv(child->argv);
+	return status == STATUS_OK ? child->status : status;
 }
 
 /* All that has to stand before COMMAND runs, or others use the FIFOs. */
@@ -584,7 +617,7 @@ prepare(struct fifo_create *fc, char **names, size_t nnames)
 	int status;
 
 	status = create_all(fc, names, nnames);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK && !holds_beside_command(fc))
 		status = hold_all(fc);
 	/* Whoever reads the paths shall not wait as long as we do. */
 	if (status == STATUS_OK && fflush(stdout) != 0)

@@ -18,6 +18,8 @@ limit_check(const struct limits *limits, int64_t now, enum side side,
 		outcome->signo = signals_fatal();
 		return outcome_set(outcome, OUTCOME_SIGNAL, side, 0, name);
 	}
+	if (limits->over != NULL && limits->over(limits->arg))
+		return outcome_set(outcome, OUTCOME_DONE, side, 0, name);
 	if (now >= limits->deadline)
 		return outcome_set(outcome, OUTCOME_TOTAL_TIMEOUT, side, 0,
 		    name);

@@ -27,15 +27,18 @@ struct limits {
 	struct chore	*chores;		/* chore.h; borrowed */
 	void		(*report)(void *);	/* SIGUSR1 came */
 	void		(*reap)(void *);	/* SIGCHLD came */
+	/* Whether a wait has lost its purpose; NULL: never. */
+	bool		(*over)(void *);
 	/* Called while a relay runs; returns when to call it again. */
 	int64_t		(*tick)(void *, int64_t now);
-	void		*arg;			/* for all three */
+	void		*arg;			/* for all four */
 };
 
 /*
  * What every wait has to see between two sleeps: a report that was asked
- * for (made here), a fatal signal, the end of the run's time.  Returns 0 to
- * go on, or -1 with the outcome, for which side and name are.
+ * for (made here), a fatal signal, the end of the run's time or of its purpose
+ * (OUTCOME_DONE).  Returns 0 to go on, or -1 with the outcome, for which side
+ * and name are.
  */
 int	 limit_check(const struct limits *, int64_t now, enum side,
 	    const char *name, struct outcome *);

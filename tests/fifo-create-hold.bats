@@ -449,10 +449,37 @@ run"
 	run -3 ipctool fifo-create -u --hold=w -n q :: touch ran
 	run -124 --separate-stderr ipctool fifo-create -u --hold=w -w 50ms q
 	stderr_is "ipctool fifo-create: q: no reader within 50ms"
-	run -124 --separate-stderr ipctool fifo-create -u --hold=w -t .05 q \
-	    :: touch ran
+	run -124 --separate-stderr ipctool fifo-create -u --hold=w -t .05 q
 	stderr_is "ipctool fifo-create: not done within .05s (--timeout)"
 	[[ ! -e q && ! -e ran ]]
+}
+
+@test "--hold=w: COMMAND runs at once, and may be the reader" {
+	run -0 limited "$IPCTOOL" fifo-create -u --hold=w q :: sh -c \
+	    'exec 3< "$FIFO"; echo one > "$FIFO"; read -r line <&3
+	    echo "$line"; echo two > "$FIFO"; read -r line <&3; echo "$line"'
+	is $'one\ntwo'
+	# It need not open it at all.
+	run -3 limited "$IPCTOOL" fifo-create -u --hold=w q :: \
+	    sh -c 'exit 3'
+	run -124 --separate-stderr limited "$IPCTOOL" fifo-create -u \
+	    --hold=w -w 50ms q :: sleep 1000
+	stderr_is "ipctool fifo-create: q: no reader within 50ms"
+	run -124 --separate-stderr limited "$IPCTOOL" fifo-create -u \
+	    --hold=w -t 50ms q r :: sleep 1000
+	stderr_is "ipctool fifo-create: not done within 50ms (--timeout)"
+	[[ ! -e q && ! -e r ]]
+	# It is held: what is queued stays, and there is no end of file.
+	background ipctool fifo-create -u --hold=w q r :: \
+	    sh -c 'cat r > got & exec sleep 1000'
+	wait_until test -p r
+	background cat q
+	local reader=$PID
+	wait_until holds "$reader" q
+	put hello q
+	put hello r
+	wait_until size_is 6 got
+	run ! gone "$reader"
 }
 
 @test "--hold=w ends when its FIFO is removed meanwhile" {
