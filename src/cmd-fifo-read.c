@@ -173,6 +173,59 @@ may_change(struct flow *flow, const struct endpoint *next,
 	return peer != FIFO_WRITER && peer != FIFO_DATA;
 }
 
+/* -C: somebody else may make it first, which is as well. */
+static int
+create(struct reader *reader, const char *path, struct outcome *outcome)
+{
+	static const struct place_wish wish = {
+		.uid = (uid_t)PLACE_ID_NONE,
+		.gid = (gid_t)PLACE_ID_NONE,
+		.pin = true
+	};
+
+	switch (place_make(&reader->place, path, &wish)) {
+	case PLACE_MADE:
+		trace_event("%s: created", trace_safe(path));
+		reader->made = true;
+		return 0;
+	case PLACE_FAILED:
+		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SOURCE, errno,
+		    path);
+	default:
+		return 0;
+	}
+}
+
+/* -C -F: somebody has removed it. */
+static int
+make_again(struct reader *reader, const char *path, struct outcome *outcome)
+{
+	/* The one that we had made before is not there any more. */
+	if (reader->made)
+		place_close(&reader->place);
+	reader->made = false;
+	if (create(reader, path, outcome) == -1)
+		return -1;
+	if (reader->made && !reader->fr->run.common->quiet)
+		warnx("%s: was removed; made anew", trace_name(path));
+	return 0;
+}
+
+static int
+open_next(struct reader *reader, const char *path, struct endpoint *next,
+    struct outcome *why)
+{
+	const struct fifo_read_options *opt = reader->fr->opt;
+	const struct fifo_owner *owner = required_owner(opt);
+
+	if (fifo_open_read_of(next, path, owner, why) == 0)
+		return 0;
+	if (!opt->create || !is_missing(why) ||
+	    make_again(reader, path, why) == -1)
+		return -1;
+	return fifo_open_read_of(next, path, owner, why);
+}
+
 /*
  * -F: nobody writes to the FIFO that we have, and its name is gone.  What
  * has the name now has to pass the same checks as the first did.
@@ -185,8 +238,7 @@ renew(struct flow *flow, struct outcome *outcome)
 	struct endpoint next;
 	int result;
 
-	if (fifo_open_read_of(&next, flow->source.path,
-	    required_owner(reader->fr->opt), &why) == -1) {
+	if (open_next(reader, flow->source.path, &next, &why) == -1) {
 		if (is_missing(&why))
 			return 0;
 		*outcome = why;
@@ -218,29 +270,6 @@ await_name(struct fifo_read *fr, struct flow *flow, const char *path)
 	flow->source.kind = ENDPOINT_PIPE;
 	flow->source.fifo = true;
 	flow->source.path = path;
-}
-
-/* -C: somebody else may make it first, which is as well. */
-static int
-create(struct reader *reader, const char *path, struct outcome *outcome)
-{
-	static const struct place_wish wish = {
-		.uid = (uid_t)PLACE_ID_NONE,
-		.gid = (gid_t)PLACE_ID_NONE,
-		.pin = true
-	};
-
-	switch (place_make(&reader->place, path, &wish)) {
-	case PLACE_MADE:
-		trace_event("%s: created", trace_safe(path));
-		reader->made = true;
-		return 0;
-	case PLACE_FAILED:
-		return outcome_set(outcome, OUTCOME_ERROR, SIDE_SOURCE, errno,
-		    path);
-	default:
-		return 0;
-	}
 }
 
 static int

@@ -607,3 +607,42 @@ is_empty_but() {
 	ends_with 0 "$READER"
 	same out <(printf 'one\ntwo\n')
 }
+
+@test "--create with -F: a FIFO that was removed is made anew" {
+	background ipctool fifo-read -C -F ctl > out 2> err
+	local reader=$PID n
+	wait_until holds "$reader" ctl
+	for n in 1 2 3; do
+		rm ctl
+		wait_until test -p ctl
+		put "$n" ctl
+		wait_until size_is $((2 * n)) out
+	done
+	[[ $(sort -u err) == "ipctool fifo-read: ctl: was removed; made anew" ]]
+	kill -TERM "$reader"
+	ends_with 143 "$reader"
+	[[ ! -e ctl ]]
+}
+
+@test "--create with -F and --lock: who stands by makes the FIFO of the first" {
+	background ipctool fifo-read -C -F --lock ctl > first
+	local first=$PID second
+	wait_until holds "$first" ctl
+	put one ctl
+	wait_until size_is 4 first
+	background ipctool fifo-read -C -F --lock -q ctl > second
+	second=$PID
+	wait_until quiet "$second"
+	kill -TERM "$first"
+	ends_with 143 "$first"
+	wait_until holds_new "$second"
+	put two ctl
+	wait_until size_is 4 second
+	kill -TERM "$second"
+	ends_with 143 "$second"
+	[[ ! -e ctl ]]
+}
+
+holds_new() {
+	[[ -p ctl ]] && holds "$1" ctl
+}
