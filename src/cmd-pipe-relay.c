@@ -231,14 +231,22 @@ parse_output_error(struct pipe_relay_options *opt, const char *arg)
 		[OUTPUT_ERROR_EXIT_NOPIPE] = "exit-nopipe",
 	};
 
+	int matches = 0;
+
 	opt->output_error = OUTPUT_ERROR_WARN_NOPIPE;
 	if (arg == NULL)
 		return STATUS_OK;
-	for (int i = OUTPUT_ERROR_WARN; i <= OUTPUT_ERROR_EXIT_NOPIPE; i++)
-		if (strcmp(arg, modes[i]) == 0) {
-			opt->output_error = (enum output_error)i;
+	/* As with tee(1), the beginning of one mode alone will do. */
+	for (int i = OUTPUT_ERROR_WARN; i <= OUTPUT_ERROR_EXIT_NOPIPE; i++) {
+		if (strncmp(arg, modes[i], strlen(arg)) != 0)
+			continue;
+		opt->output_error = (enum output_error)i;
+		matches++;
+		if (strcmp(arg, modes[i]) == 0)
 			return STATUS_OK;
-		}
+	}
+	if (matches == 1)
+		return STATUS_OK;
 	errno = EINVAL;
 	return options_bad_argument("mode of --output-error", arg);
 }

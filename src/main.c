@@ -123,8 +123,6 @@ find_by_link(const char *argv0)
 	const char *base = strrchr(argv0, '/');
 
 	base = base == NULL ? argv0 : base + 1;
-	if (strstr(base, PACKAGE_NAME) != NULL)
-		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (strstr(base, commands[i]->name) != NULL)
 			return commands[i];

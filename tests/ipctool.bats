@@ -292,6 +292,9 @@ is_safe() {
 	run -0 limited bin/fifo-read -c 0 q
 	run -0 --separate-stderr limited bin/ipctool --list
 	is "$(printf '%s\n' "${commands[@]}")"
+	ln -s ipctool bin/ipctool-fifo-read
+	run -2 --separate-stderr limited bin/ipctool-fifo-read
+	usage_error "no FIFO was given" "ipctool fifo-read"
 }
 
 @test "-- ends the options" {

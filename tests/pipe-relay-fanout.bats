@@ -257,6 +257,15 @@ both_do() {
 }
 
 @test "a mode that tee does not know is a usage error" {
+	# Beginnings that no other one has
+	for mode in warn- exit-n; do
+		run -0 ipctool pipe-relay --output-error="$mode" < /dev/null
+	done
+	for mode in w e exit-x warn-nopipes ""; do
+		run -2 --separate-stderr ipctool pipe-relay \
+		    --output-error="$mode" < /dev/null
+		stderr_matches "mode of --output-error"
+	done
 	run -2 --separate-stderr ipctool pipe-relay --output-error=never
 	stderr_matches "mode of --output-error.*never"
 	run -2 --separate-stderr ipctool pipe-relay -pwarn
