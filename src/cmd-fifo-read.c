@@ -360,7 +360,7 @@ unmake(struct fifo_read *fr, struct reader *reader)
 		return;
 	reader->made = false;
 	if (place_remove(&reader->place) == -1) {
-		warn("%s", trace_safe(reader->place.path));
+		warn("%s: not removed", trace_safe(reader->place.path));
 		fr->status = status_join(fr->status, STATUS_ERROR);
 	}
 }

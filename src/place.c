@@ -491,9 +491,14 @@ static int
 remove_ours(struct place *place)
 {
 	struct aside aside;
+	struct stat st;
 	int result;
 
-	/* Somebody else's, or nothing: not our business. */
+	/* Whose it is cannot be seen: it may be ours that stays. */
+	if (fstatat(place->dir_fd, place->base, &st, AT_SYMLINK_NOFOLLOW) ==
+	    -1)
+		return errno == ENOENT ? 0 : -1;
+	/* Somebody else's: not our business. */
 	if (!is_ours(place, place->dir_fd, place->base))
 		return 0;
 	aside_open_somehow(&aside, place->dir_fd);

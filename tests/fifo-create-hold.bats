@@ -758,6 +758,25 @@ run"
 4343"
 }
 
+@test "a FIFO that cannot be looked at any more is said to be left" {
+	((EUID != 0)) || skip "root may look everywhere"
+	mkdir d
+	run -1 --separate-stderr ipctool fifo-create -u d/q :: chmod 000 d
+	stderr_is "ipctool fifo-create: d/q: not removed: Permission denied"
+	chmod 700 d
+	rm d/q
+	background ipctool fifo-read -C d/q 2> err
+	wait_until test -p d/q
+	exec {q}<> d/q
+	wait_until holds "$PID" d/q
+	chmod 000 d
+	exec {q}>&-
+	ends_with 1 "$PID"
+	chmod 700 d
+	[[ -p d/q ]]
+	[[ $(< err) == "ipctool fifo-read: d/q: not removed: Permission denied" ]]
+}
+
 # -- time-outs and signals
 
 @test "-t ends COMMAND by TERM, and KILL 2 s later, and removes the FIFO" {
