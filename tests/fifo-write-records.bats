@@ -121,7 +121,7 @@ record() {
 		record r $((n * 7 % 900 + 10))
 	done > data
 	collect
-	limited strace -o calls -e trace=write,writev -s 10000 -xx \
+	limited strace -o calls -P "$PWD/q" -e trace=write,writev -s 10000 -xx \
 	    "$IPCTOOL" fifo-write -A q < data
 	ends_with 0 "$COLLECTOR"
 	same data out

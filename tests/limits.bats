@@ -127,6 +127,7 @@ failing() {
 @test "waits for many readers take little memory" {
 	local n names=()
 
+	[[ $SANITIZED == no ]] || skip "a sanitizer takes much memory"
 	for n in {1..60}; do
 		mkfifo "q$n"
 		names+=("q$n")
@@ -145,7 +146,8 @@ failing() {
 		run -0 limited "$TOOLS_DIR/launch" --ignore=URG \
 		    --ignore=ALRM "$IPCTOOL" $command "$TOOLS_DIR/fdlist" list \
 		    < /dev/null
-		run -0 grep ignored list
+		# A sanitizer in fdlist adds its own.
+		run -0 grep -E 'ignored (ALRM|URG)' list
 		is $'ignored ALRM\nignored URG'
 	done
 }
@@ -153,6 +155,8 @@ failing() {
 @test "commands run where our parent is in another PID name space" {
 	need unshare
 	unshare -p true 2> /dev/null || skip "no PID name space may be made"
-	run -0 limited unshare -p "$IPCTOOL" duplex sh -c 'echo ok' < /dev/null
+	# The search for leaks needs another process, which there cannot be.
+	run -0 limited env ASAN_OPTIONS=detect_leaks=0 unshare -p \
+	    "$IPCTOOL" duplex sh -c 'echo ok' < /dev/null
 	is ok
 }
