@@ -598,6 +598,7 @@ picture() {
 	"$@" "$IPCTOOL" fifo-stat -rno NAME,PID,END,DOING,STATE,UNREAD q
 }
 
+# bats test_tags=faults
 @test "a look that missed something because a call failed says so, status 1" {
 	local call complete error first n total
 

@@ -109,6 +109,7 @@ failing() {
 	is hello
 }
 
+# bats test_tags=faults
 @test "news of a command that do not come at once are waited for" {
 	local reads
 
