@@ -101,26 +101,39 @@ is_private(int fd)
 	    (st.st_mode & (S_IRWXG | S_IRWXO)) == 0;
 }
 
-static void
-aside_close(struct aside *aside)
+/*
+ * The name of the directory itself can be swapped, even between this look and
+ * the removal; but then that is of an empty directory which somebody has put
+ * under a name that is ours.
+ */
+static int
+remove_private_dir(const struct aside *aside)
 {
 	struct stat ours, named;
-	int saved = errno;
 
-	/*
-	 * The name of the directory itself can be swapped, even between
-	 * this look and the removal; but then that is of an empty directory
-	 * which somebody has put under a name that is ours.
-	 */
-	if (aside->fd != aside->parent_fd &&
-	    fstat(aside->fd, &ours) == 0 &&
-	    fstatat(aside->parent_fd, aside->dir, &named,
-	    AT_SYMLINK_NOFOLLOW) == 0 &&
-	    ours.st_dev == named.st_dev && ours.st_ino == named.st_ino)
-		unlinkat(aside->parent_fd, aside->dir, AT_REMOVEDIR);
-	if (aside->fd != aside->parent_fd)
-		close(aside->fd);
+	if (fstat(aside->fd, &ours) == -1)
+		return -1;
+	if (fstatat(aside->parent_fd, aside->dir, &named,
+	    AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 0 : -1;
+	if (ours.st_dev != named.st_dev || ours.st_ino != named.st_ino)
+		return 0;
+	return unlinkat(aside->parent_fd, aside->dir, AT_REMOVEDIR);
+}
+
+/* Keeps errno.  Returns 0, or that of why its directory is left. */
+static int
+aside_close(struct aside *aside)
+{
+	int saved = errno, errnum = 0;
+
+	if (aside->fd == aside->parent_fd)
+		return 0;
+	if (remove_private_dir(aside) == -1)
+		errnum = errno;
+	close(aside->fd);
 	errno = saved;
+	return errnum;
 }
 
 /*
@@ -332,13 +345,21 @@ make_aside(struct place *place, struct aside *aside,
 	return -1;
 }
 
-static bool
-is_ours(const struct place *place, int dir_fd, const char *name)
+/* 1 or 0; -1 if that cannot be seen, with errno. */
+static int
+look_whose(const struct place *place, int dir_fd, const char *name)
 {
 	struct stat st;
 
-	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_dev == place->dev && st.st_ino == place->ino;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return -1;
+	return st.st_dev == place->dev && st.st_ino == place->ino;
+}
+
+static bool
+is_ours(const struct place *place, int dir_fd, const char *name)
+{
+	return look_whose(place, dir_fd, name) == 1;
 }
 
 /* Whether it may be replaced: PLACE_MADE, or why not. */
@@ -434,20 +455,40 @@ put_in_place(struct place *place, struct aside *aside,
 	return PLACE_FAILED;
 }
 
+/*
+ * Nothing can be made; but what is there already needs nothing made, and is
+ * the news, as of mkfifo(2).
+ */
+static enum place_result
+failed_or_exists(const struct place *place, const struct place_wish *wish)
+{
+	int saved = errno;
+	struct stat st;
+
+	if (!wish->replace && fstatat(place->dir_fd, place->base, &st,
+	    AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
+		return PLACE_EXISTS;
+	}
+	errno = saved;
+	return PLACE_FAILED;
+}
+
 /* Made aside, then put in place; what is left there goes. */
 static enum place_result
 make_and_put(struct place *place, const struct place_wish *wish)
 {
-	enum place_result result = PLACE_FAILED;
+	enum place_result result;
 	struct aside aside;
 	int saved;
 
 	if (open_dir(place) == -1)
 		return errno == EEXIST ? PLACE_EXISTS : PLACE_FAILED;
 	if (aside_open(&aside, place->dir_fd) == -1)
-		return PLACE_FAILED;
-	if (make_aside(place, &aside, wish) == 0)
-		result = put_in_place(place, &aside, wish);
+		return failed_or_exists(place, wish);
+	result = make_aside(place, &aside, wish) == 0 ?
+	    put_in_place(place, &aside, wish) :
+	    failed_or_exists(place, wish);
 	saved = errno;
 	if (aside.may_go)
 		unlinkat(aside.fd, aside.name, 0);
@@ -487,29 +528,39 @@ place_adopt(struct place *place, const char *path, struct stat *st)
 	return -1;
 }
 
+/* Put back what was swapped since we looked, or cannot be looked at. */
+static int
+put_back_as(const struct aside *aside, struct place *place, int whose)
+{
+	int errnum = errno, result = put_back(aside, place);
+
+	if (whose == -1 && result == 0)
+		return fail_with(errnum);
+	return result;
+}
+
 static int
 remove_ours(struct place *place)
 {
+	int whose = look_whose(place, place->dir_fd, place->base);
 	struct aside aside;
-	struct stat st;
-	int result;
+	int result, errnum;
 
 	/* Whose it is cannot be seen: it may be ours that stays. */
-	if (fstatat(place->dir_fd, place->base, &st, AT_SYMLINK_NOFOLLOW) ==
-	    -1)
+	if (whose == -1)
 		return errno == ENOENT ? 0 : -1;
-	/* Somebody else's: not our business. */
-	if (!is_ours(place, place->dir_fd, place->base))
+	if (whose == 0)
 		return 0;
 	aside_open_somehow(&aside, place->dir_fd);
 	if (renameat(place->dir_fd, place->base, aside.fd, aside.name) == -1)
 		result = errno == ENOENT ? 0 : -1;
-	else if (is_ours(place, aside.fd, aside.name))
-		result = unlinkat(aside.fd, aside.name, 0);
-	else	/* It was swapped since we looked. */
-		result = put_back(&aside, place);
-	aside_close(&aside);
-	return result;
+	else {
+		whose = look_whose(place, aside.fd, aside.name);
+		result = whose == 1 ? unlinkat(aside.fd, aside.name, 0) :
+		    put_back_as(&aside, place, whose);
+	}
+	errnum = aside_close(&aside);
+	return result == 0 && errnum != 0 ? fail_with(errnum) : result;
 }
 
 int

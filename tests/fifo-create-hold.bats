@@ -758,6 +758,28 @@ run"
 4343"
 }
 
+@test "--exist-ok needs nothing made, in a directory that may not be written" {
+	local option
+
+	((EUID != 0)) || skip "root may write everywhere"
+	mkdir d
+	mkfifo -m 600 d/q
+	chmod 500 d
+	for option in -u --hold "-o $(id -un)" "-g $(id -gn)" "-m 600"; do
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr limited "$IPCTOOL" fifo-create -e \
+		    $option d/q :: echo ran
+		is ran
+		stderr_is ""
+	done
+	[[ -p d/q ]]
+	run -125 --separate-stderr limited "$IPCTOOL" fifo-create -u d/q :: true
+	stderr_is "ipctool fifo-create: d/q: File exists"
+	run -125 --separate-stderr limited "$IPCTOOL" fifo-create -u d/r :: true
+	stderr_is "ipctool fifo-create: d/r: Permission denied"
+	chmod 700 d
+}
+
 @test "a FIFO that cannot be looked at any more is said to be left" {
 	((EUID != 0)) || skip "root may look everywhere"
 	mkdir d
