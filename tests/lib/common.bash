@@ -424,15 +424,18 @@ at_least() {
 	fi
 }
 
-# The sleep is the control: load delays both of them, and env(1) does what
-# `ipctool` does first, start two other programs.  A command that takes longer
-# by itself loses each round, and one round that is won is enough.
+# The sleep is the control: load delays both of them, and another ipctool is
+# started and ends before it, which may take long by itself (sanitizers, gcov).
+# A command that takes longer than that loses each round, and one round that is
+# won is enough.
 beats() {
 	local seconds=$1 round control
 
 	shift
 	for ((round = 0; round < 50; round++)); do
-		env env sleep "$seconds" 3>&- &
+		# shellcheck disable=SC2016
+		env bash -c '"$IPCTOOL" --version > /dev/null
+		    exec sleep "$1"' beats "$seconds" 3>&- &
 		control=$!
 		if ! "$@"; then
 			die_pid "$control"
