@@ -647,7 +647,7 @@ picture() {
 		run -1 --separate-stderr limited prlimit --nofile="$n" \
 		    "$IPCTOOL" fifo-stat q
 		stderr_matches "Too many open files"
-		lacks "nobody"
+		lacks "q: nobody"
 	done
 }
 

@@ -271,7 +271,7 @@ static const struct scenario scenarios[] = {
 	{ "read-created", "fifo-read -C src",
 	    END_FIFO, END_PIPE, .flags = SPLICES },
 	{ "read-by-name", "fifo-read -F -t5 -c 80000 src",
-	    END_FIFO, END_PIPE, .flags = TWO_WRITERS | SPLICES,
+	    END_FIFO, END_PIPE, .flags = TWO_WRITERS | SPLICES | WARNS,
 	    .limit = 80000 },
 	{ "read-standard-input", "fifo-read -",
 	    END_PIPE, END_PIPE, .flags = SPLICES },
