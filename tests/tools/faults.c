@@ -1357,8 +1357,11 @@ judge(const struct run *run, const struct point *p, enum verdict *verdict)
 	why = judge_made(run);
 	if (why != NULL && run->status != 137)
 		return why;
-	/* -k: a reader that leaves again and again is news each time. */
-	if (run->busy_ms > SPIN_MS &&
+	/*
+	 * What was done in the end was work: a byte at a time, perhaps.  -k: a
+	 * reader that leaves again and again is news each time.
+	 */
+	if (run->busy_ms > SPIN_MS && run->status != 0 &&
 	    (p->error == NULL || strcmp(p->error, "EPIPE") != 0))
 		return "it spins";
 	if (options.shim != NULL)
