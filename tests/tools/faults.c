@@ -8,7 +8,7 @@
  *
  *	--stride=N        every Nth point only (1)
  *	--start=N         beginning with this one, or with this seed (0)
- *	--limit=SECONDS   a run that takes longer hangs (10)
+ *	--limit=SECONDS   a run that takes longer hangs (30)
  *	--verbose         a line for each point, not only for those that failed
  *	--seeds=N         with --shim: so many runs of each scenario (10)
  *
@@ -166,7 +166,7 @@ struct run {
 };
 
 static struct options options = {
-	.stride = 1, .limit_ms = 10000, .seeds = 10
+	.stride = 1, .limit_ms = 30000, .seeds = 10
 };
 static unsigned char source_data[DATA_MAX], expected[DATA_MAX + 64];
 static size_t source_length, expected_length;
