@@ -129,7 +129,7 @@ cell_openers(const struct row *row)
 static const char *
 cell_hidden(const struct row *row)
 {
-	return row->look->hidden_more || row->look->failure != 0 ? NULL :
+	return row->look->hidden_more || procfs_failure() != 0 ? NULL :
 	    format_number(row->text, row->look->hidden);
 }
 

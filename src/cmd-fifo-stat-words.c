@@ -68,11 +68,11 @@ stat_say_hidden(FILE *f, const struct pipe_look *look, const char *before)
 		fputs("other users' processes", f);
 	else if (look->hidden > 0)
 		stat_say_count(f, look->hidden, "process");
-	if (look->failure == 0)
+	if (procfs_failure() == 0)
 		return;
 	fprintf(f, "%swhat could not be read (%s)",
 	    look->hidden_more || look->hidden > 0 ? ", " : "",
-	    strerror(look->failure));
+	    strerror(procfs_failure()));
 }
 
 /* Several processes in a sentence, each once. */
@@ -118,7 +118,7 @@ say_holders(FILE *f, const struct pipe_info *pipe, enum pipe_access access)
 	return names.n;
 }
 
-/* How many of them do nothing at all now, however much they could. */
+/* How many of those who hold it do nothing, since they are stopped. */
 static size_t
 count_stopped(const struct pipe_info *pipe, enum pipe_access access)
 {
@@ -215,7 +215,7 @@ say_stopped(FILE *f, const struct pipe_info *pipe, enum pipe_access access,
 		    verb(stopped, "is", "are"));
 }
 
-/* Who can do something about it, and would, if he were not stopped. */
+/* Who can do it, and whether they are stopped. */
 static void
 say_able(FILE *f, const struct pipe_info *pipe, enum pipe_access access,
     const char *what)

@@ -443,7 +443,6 @@ stat_look(const struct fifo_stat *fs, struct pipe_look *look, bool quiet)
 	for (size_t i = 0; i < look->npipes; i++)
 		if (look->pipes[i]->wanted)
 			pipeinfo_measure(look, look->pipes[i]);
-	pipeinfo_failure(look);
 	return status;
 }
 
@@ -491,7 +490,7 @@ stat_show(struct fifo_stat *fs, struct pipe_look *look, FILE *f)
 		status = stat_print_peek(fs, look, f);
 	else
 		status = stat_print_table(fs, look, f);
-	if (pipeinfo_failure(look) != 0)
+	if (procfs_failure() != 0)
 		status = status_join(status, STATUS_ERROR);
 	if (fs->opt.watch) {
 		say_limits(look, f, "");

@@ -68,7 +68,7 @@ int
 pipeinfo_begin(struct pipe_look *look)
 {
 	memset(look, 0, sizeof(*look));
-	procfs_take_failure();
+	procfs_forget_failure();
 	look->proc = procfs_open();
 	if (look->proc == -1)
 		return -1;
@@ -914,7 +914,6 @@ pipeinfo_scan(struct pipe_look *look)
 		count(look->pipes[i]);
 	for (size_t i = 0; i < look->nprocesses; i++)
 		count_waiting(look->processes[i]);
-	pipeinfo_failure(look);
 	return 0;
 }
 
@@ -933,23 +932,15 @@ pipeinfo_end(struct pipe_look *look)
 	free(look->pipes);
 	free(look->processes);
 	free(look->buckets);
-	if (look->proc != -1)
-		close(look->proc);
+	close(look->proc);
 	procfs_clock_end();
-}
-
-int
-pipeinfo_failure(struct pipe_look *look)
-{
-	if (look->failure == 0)
-		look->failure = procfs_take_failure();
-	return look->failure;
 }
 
 bool
 pipeinfo_misses(const struct pipe_look *look)
 {
-	return look->hidden > 0 || look->hidden_more || look->failure != 0;
+	return look->hidden > 0 || look->hidden_more ||
+	    procfs_failure() != 0;
 }
 
 const struct thread_info *

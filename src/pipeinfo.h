@@ -179,7 +179,6 @@ struct pipe_look {
 	size_t			 nprocesses;
 	unsigned int		 hidden;	/* whose descriptors are */
 	bool			 hidden_more;	/* and others altogether */
-	int			 failure;	/* errno: it missed something */
 	bool			 inner;		/* others outside our PID ns */
 	unsigned int		 lost_openers;	/* of an unknown FIFO */
 	int			 errnum;	/* what failed, or 0 */
@@ -210,12 +209,9 @@ int	 pipeinfo_scan(struct pipe_look *);
 void	 pipeinfo_end(struct pipe_look *);
 
 /*
- * The errno of a call that failed in the look, or 0: then it is complete, but
- * for what we may not see.
+ * Whether there may be more than what was seen: we may not look, or looking
+ * failed, see procfs_failure().
  */
-int	 pipeinfo_failure(struct pipe_look *);
-
-/* Whether there may be more than what was seen. */
 bool	 pipeinfo_misses(const struct pipe_look *);
 
 /*

@@ -43,16 +43,18 @@ fail(int errnum)
 	return -1;
 }
 
-/* The first that failed, of all calls since it was taken. */
 static int failure;
 
-int
-procfs_take_failure(void)
+void
+procfs_forget_failure(void)
 {
-	int taken = failure;
-
 	failure = 0;
-	return taken;
+}
+
+int
+procfs_failure(void)
+{
+	return failure;
 }
 
 /* What the kernel answers where nothing is wrong with our looking. */
@@ -91,7 +93,7 @@ procfs_note(int result)
 	return result;
 }
 
-/* What failed for now; for ever would be a failure. */
+/* An interruption passes; one that does not is a failure. */
 static bool
 is_to_repeat(unsigned *tries)
 {
@@ -314,14 +316,17 @@ procfs_parse_mount(const char *line, uint64_t id, char type[PROCFS_TYPE])
 int
 procfs_open(void)
 {
-	int proc = open_in(AT_FDCWD, "/proc", O_DIRECTORY);
+	int proc = open_in(AT_FDCWD, "/proc", O_DIRECTORY), errnum = ENODEV;
 	struct statfs fs;
 
-	if (proc == -1 || (fstatfs(proc, &fs) == 0 &&
-	    fs.f_type == PROC_SUPER_MAGIC))
+	if (proc == -1)
+		return -1;
+	if (fstatfs(proc, &fs) == -1)
+		errnum = errno;
+	else if (fs.f_type == PROC_SUPER_MAGIC)
 		return proc;
 	close(proc);
-	return fail(ENODEV);
+	return fail(errnum);
 }
 
 ssize_t
@@ -378,7 +383,7 @@ procfs_read_link(int proc, const char *path, char *text, size_t size)
 	return 0;
 }
 
-/* The next one, or NULL: whether that is the end is said by procfs_note(). */
+/* NULL at the end, and where reading failed, which is noted. */
 static struct dirent *
 next_entry(DIR *dir)
 {

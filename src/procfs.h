@@ -74,14 +74,15 @@ int	 procfs_parse_mount(const char *line, uint64_t id,
 int	 procfs_open(void);
 
 /*
- * Whether something was missed: the errno of the first call that failed since
- * this was asked last, here or at procfs_note(), 0 if none did.  That a
- * process has ended, that we may not look, or that this kernel does not tell,
- * is an answer and no failure.
+ * The errno of the first call here that has failed since the last
+ * procfs_forget_failure(), or 0: then nothing was missed.  It is no failure
+ * but an answer that a process has ended, that we may not look at it, or that
+ * this kernel does not tell.
  */
-int	 procfs_take_failure(void);
+int	 procfs_failure(void);
+void	 procfs_forget_failure(void);
 
-/* The same account for other calls: of errno if result is -1.  Returns it. */
+/* Count a call made elsewhere that has returned this.  Returns the result. */
 int	 procfs_note(int result);
 
 /*
