@@ -173,7 +173,7 @@ may_change(struct flow *flow, const struct endpoint *next,
 	return peer != FIFO_WRITER && peer != FIFO_DATA;
 }
 
-/* -C: somebody else may make it first, which is as well. */
+/* -C.  It is no error that somebody else has made it first. */
 static int
 create(struct reader *reader, const char *path, struct outcome *outcome)
 {
@@ -183,6 +183,10 @@ create(struct reader *reader, const char *path, struct outcome *outcome)
 		.pin = true
 	};
 
+	/* One that we made before has been removed. */
+	if (reader->made)
+		place_close(&reader->place);
+	reader->made = false;
 	switch (place_make(&reader->place, path, &wish)) {
 	case PLACE_MADE:
 		trace_event("%s: created", trace_safe(path));
@@ -196,34 +200,23 @@ create(struct reader *reader, const char *path, struct outcome *outcome)
 	}
 }
 
-/* -C -F: somebody has removed it. */
+/* again: it was open before, and its name is gone. */
 static int
-make_again(struct reader *reader, const char *path, struct outcome *outcome)
+open_or_create(struct reader *reader, const char *path, bool again,
+    struct endpoint *end, struct outcome *outcome)
 {
-	/* The one that we had made before is not there any more. */
-	if (reader->made)
-		place_close(&reader->place);
-	reader->made = false;
+	const struct fifo_read *fr = reader->fr;
+	const struct fifo_owner *owner = required_owner(fr->opt);
+
+	if (fifo_open_read_of(end, path, owner, outcome) == 0)
+		return 0;
+	if (!fr->opt->create || !is_missing(outcome))
+		return -1;
 	if (create(reader, path, outcome) == -1)
 		return -1;
-	if (reader->made && !reader->fr->run.common->quiet)
+	if (again && reader->made && !fr->run.common->quiet)
 		warnx("%s: was removed; made anew", trace_name(path));
-	return 0;
-}
-
-static int
-open_next(struct reader *reader, const char *path, struct endpoint *next,
-    struct outcome *why)
-{
-	const struct fifo_read_options *opt = reader->fr->opt;
-	const struct fifo_owner *owner = required_owner(opt);
-
-	if (fifo_open_read_of(next, path, owner, why) == 0)
-		return 0;
-	if (!opt->create || !is_missing(why) ||
-	    make_again(reader, path, why) == -1)
-		return -1;
-	return fifo_open_read_of(next, path, owner, why);
+	return fifo_open_read_of(end, path, owner, outcome);
 }
 
 /*
@@ -238,7 +231,8 @@ renew(struct flow *flow, struct outcome *outcome)
 	struct endpoint next;
 	int result;
 
-	if (open_next(reader, flow->source.path, &next, &why) == -1) {
+	if (open_or_create(reader, flow->source.path, true, &next, &why) ==
+	    -1) {
 		if (is_missing(&why))
 			return 0;
 		*outcome = why;
@@ -273,27 +267,13 @@ await_name(struct fifo_read *fr, struct flow *flow, const char *path)
 }
 
 static int
-open_or_create(struct fifo_read *fr, struct flow *flow, const char *path,
-    struct outcome *outcome)
-{
-	const struct fifo_owner *owner = required_owner(fr->opt);
-
-	if (fifo_open_read_of(&flow->source, path, owner, outcome) == 0)
-		return 0;
-	if (!fr->opt->create || !is_missing(outcome))
-		return -1;
-	if (create(flow->arg, path, outcome) == -1)
-		return -1;
-	return fifo_open_read_of(&flow->source, path, owner, outcome);
-}
-
-static int
 open_fifo(struct fifo_read *fr, struct flow *flow, const char *path,
     struct outcome *outcome)
 {
 	const struct fifo_read_options *opt = fr->opt;
 
-	if (open_or_create(fr, flow, path, outcome) == -1) {
+	if (open_or_create(flow->arg, path, false, &flow->source, outcome) ==
+	    -1) {
 		if (!opt->follow_name || !is_missing(outcome))
 			return -1;
 		await_name(fr, flow, path);
@@ -311,7 +291,7 @@ take_stdout(struct fifo_read *fr, struct flow *flow, struct outcome *outcome)
 {
 	int result = run_take_stdout(&flow->sink, outcome);
 
-	/* Of several none is the last: main.c closes it. */
+	/* The others need it until the end, when main.c closes it. */
 	flow->sink.shared = fr->opt->npaths > 1;
 	return result;
 }
@@ -322,7 +302,8 @@ open_source(struct fifo_read *fr, struct flow *flow, const char *path,
 {
 	struct fifo_read_options *opt = fr->opt;
 
-	flow->keep_capacity = flow->source_now = fr->run.limits.nonblock;
+	flow->keep_capacity = fr->run.limits.nonblock;
+	flow->source_now = fr->run.limits.nonblock;
 	flow->delimiter = opt->delimiter;
 	if (opt->limited) {
 		flow->quota = &opt->quota;
