@@ -74,7 +74,7 @@ is_empty(const struct branch *branch)
 	return branch->reader->bytes_in == branch->reader->given;
 }
 
-/* Without waiting for the tap; but what it can take now, it takes. */
+/* Hands on what the tap can take now, and does not wait for more room. */
 static bool
 takes_now(const struct branch *branch)
 {
@@ -85,8 +85,8 @@ takes_now(const struct branch *branch)
 }
 
 /*
- * Whether it has to be given bytes now.  A tap that has no room for them, or
- * that nobody reads, misses what moves on meanwhile.
+ * Whether to give it bytes now.  A tap without room, or without a reader,
+ * misses those that move on meanwhile.
  */
 static bool
 wants_bytes(struct branch *branch)
@@ -281,7 +281,7 @@ branch_moved(struct flow *flow, size_t n, int last)
 			continue;
 		}
 		branch->ahead -= n;
-		/* At once: only so it is empty when the next bytes come. */
+		/* Now, so that it is empty when the next bytes come. */
 		if (branch->tap)
 			takes_now(branch);
 	}

@@ -93,8 +93,8 @@ place_ends(const struct child *child, int *report)
 }
 
 /*
- * Whether the parent is gone: then nobody reads the pipe that this is an end
- * of.  getppid(2) says 0 in a new PID name space, whoever lives.
+ * Whether the parent has died: only the parent reads from the report pipe.
+ * getppid(2) cannot tell, as it always returns 0 in a new PID name space.
  */
 static bool
 is_orphan(int report)

@@ -343,16 +343,13 @@ run_with_partner(struct channel *channel, struct partner *partner)
 	return channel_run(channel, true);
 }
 
-/* Whether it is our own input: what that has would be lost, or never end. */
+/* Then what our input holds would be lost, or its end would never come. */
 static bool
 is_our_input(const struct channel *channel, const struct duplex_options *opt,
     const struct endpoint *end)
 {
-	struct outcome outcome;
-	struct endpoint in;
-
 	return channel->nchildren + has_fifos(opt) < SIDES &&
-	    run_take_stdin(&in, &outcome) == 0 && endpoint_feeds(&in, end);
+	    run_stdin_feeds(end);
 }
 
 /* -x: returns STATUS_OK with *name, or the status. */

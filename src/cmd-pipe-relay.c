@@ -230,13 +230,12 @@ parse_output_error(struct pipe_relay_options *opt, const char *arg)
 		[OUTPUT_ERROR_EXIT] = "exit",
 		[OUTPUT_ERROR_EXIT_NOPIPE] = "exit-nopipe",
 	};
-
 	int matches = 0;
 
 	opt->output_error = OUTPUT_ERROR_WARN_NOPIPE;
 	if (arg == NULL)
 		return STATUS_OK;
-	/* As with tee(1), the beginning of one mode alone will do. */
+	/* As with tee(1), a beginning that only one mode has is enough. */
 	for (int i = OUTPUT_ERROR_WARN; i <= OUTPUT_ERROR_EXIT_NOPIPE; i++) {
 		if (strncmp(arg, modes[i], strlen(arg)) != 0)
 			continue;

@@ -298,7 +298,7 @@ push(struct flow *flow, struct outcome *outcome)
 	return flow_move_failed(flow, &move, outcome);
 }
 
-/* An error is told in a step of its own: it need not show again. */
+/* An error may not occur a second time: keep it for the tap's own step. */
 static bool
 tap_moves(struct flow *tap, enum move_result (*how)(struct flow *, size_t,
     struct move *), enum move_result *result)
@@ -318,7 +318,7 @@ tap_moves(struct flow *tap, enum move_result (*how)(struct flow *, size_t,
 bool
 flow_feed_tap(struct flow *tap)
 {
-	/* A reader that is as fast as we are shall not keep us here. */
+	/* With a reader as fast as we are, this would never end. */
 	const uint64_t most = tap->bytes_out + FLOW_TAP_STAGE;
 	enum move_result result = MOVE_SOME;
 	bool left;
@@ -330,7 +330,7 @@ flow_feed_tap(struct flow *tap)
 	    tap->failed == 0)
 		if (!tap_moves(tap, tap->transport->push, &result))
 			break;
-	/* An incomplete record waits for more; all else for room, or a turn. */
+	/* An incomplete record waits for its end, all else for room. */
 	left = tap->bytes_in < tap->given ||
 	    (flow_held(tap) > 0 && result != MOVE_END);
 	if (tap->failed != 0 || (left && !flow_waits_for(tap, SIDE_SINK)))

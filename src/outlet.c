@@ -134,25 +134,21 @@ outlet_feeds(const struct pipe_relay *pr, const struct endpoint *source)
 	return pr->dump != NULL && endpoint_feeds(source, dump_end(pr->dump));
 }
 
+/* An input that is not open yet, and has anything in it. */
 static bool
-has_more(const struct endpoint *sink, const struct stat *st, off_t offset)
-{
-	return st->st_dev == sink->dev && st->st_ino == sink->ino &&
-	    offset < st->st_size;
-}
-
-static bool
-stdin_has_more(const struct endpoint *sink)
+input_feeds(const char *path, const struct endpoint *sink)
 {
 	struct stat st;
 
-	return fstat(STDIN_FILENO, &st) == 0 &&
-	    has_more(sink, &st, lseek(STDIN_FILENO, 0, SEEK_CUR));
+	if (strcmp(path, "-") == 0)
+		return run_stdin_feeds(sink);
+	return stat(path, &st) == 0 && st.st_dev == sink->dev &&
+	    st.st_ino == sink->ino && st.st_size > 0;
 }
 
 /*
- * A file that is truncated must not be an input: what that has would be lost
- * before it is read.  Any other one is passed over when its turn comes.
+ * An input that is truncated as an output is lost before it is read.  Any
+ * other one is passed over when its turn comes.
  */
 static int
 refuse_same_file(const struct pipe_relay *pr, const struct endpoint *sink,
@@ -160,18 +156,14 @@ refuse_same_file(const struct pipe_relay *pr, const struct endpoint *sink,
 {
 	const struct pipe_relay_options *opt = &pr->opt;
 	const char *name = NULL;
-	struct stat st;
 
 	if (!path_is_truncated(sink))
 		return 0;
-	if (opt->ninputs == 0 && stdin_has_more(sink))
+	if (opt->ninputs == 0 && run_stdin_feeds(sink))
 		name = "standard input";
-	for (size_t i = 0; i < opt->ninputs && name == NULL; i++) {
-		if (strcmp(opt->inputs[i], "-") == 0 ?
-		    stdin_has_more(sink) : stat(opt->inputs[i], &st) == 0 &&
-		    has_more(sink, &st, 0))
+	for (size_t i = 0; i < opt->ninputs && name == NULL; i++)
+		if (input_feeds(opt->inputs[i], sink))
 			name = opt->inputs[i];
-	}
 	if (name == NULL)
 		return 0;
 	return outcome_set(outcome, OUTCOME_SAME_FILE, SIDE_SOURCE, 0, name);
@@ -218,12 +210,12 @@ static int
 add_branch(struct pipe_relay *pr, struct flow *flow, bool tap)
 {
 	set_up_sink(pr, flow);
-	/* One that is full misses something: that is no outcome. */
-	if (tap)
+	if (tap) {
+		/* One that is full misses something: that is no outcome. */
 		flow->sink_now = false;
-	flow->only_records = tap && pr->opt.records;
-	if (tap)
+		flow->only_records = pr->opt.records;
 		flow->memory = pr->opt.tap_memory;
+	}
 	flow->delimiter = pr->opt.delimiter;
 	/* It is ours to give room, whatever the others shall keep. */
 	if (flow_add_branch(&pr->flows[0], flow, tap) == -1)
@@ -570,8 +562,8 @@ outlet_equip(struct pipe_relay *pr, uint64_t size)
 }
 
 /*
- * A reader that opened a tap after the last look waits inside open(2), for
- * ever if nobody comes: let it go.
+ * A reader that opened a tap after the last look would wait inside open(2) for
+ * ever: a writer that comes and leaves ends that.
  */
 static void
 release_readers(const struct pipe_relay *pr)

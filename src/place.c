@@ -102,9 +102,8 @@ is_private(int fd)
 }
 
 /*
- * The name of the directory itself can be swapped, even between this look and
- * the removal; but then that is of an empty directory which somebody has put
- * under a name that is ours.
+ * Somebody may swap the directory's name between this look and the removal.
+ * That costs nobody more than an empty directory of this name.
  */
 static int
 remove_private_dir(const struct aside *aside)
@@ -121,7 +120,7 @@ remove_private_dir(const struct aside *aside)
 	return unlinkat(aside->parent_fd, aside->dir, AT_REMOVEDIR);
 }
 
-/* Keeps errno.  Returns 0, or that of why its directory is left. */
+/* Keeps errno.  Returns 0, or the error that left the directory behind. */
 static int
 aside_close(struct aside *aside)
 {
@@ -345,7 +344,7 @@ make_aside(struct place *place, struct aside *aside,
 	return -1;
 }
 
-/* 1 or 0; -1 if that cannot be seen, with errno. */
+/* 1 if the name is ours, 0 if not; -1 with errno if that cannot be seen. */
 static int
 look_whose(const struct place *place, int dir_fd, const char *name)
 {
@@ -455,10 +454,7 @@ put_in_place(struct place *place, struct aside *aside,
 	return PLACE_FAILED;
 }
 
-/*
- * Nothing can be made; but what is there already needs nothing made, and is
- * the news, as of mkfifo(2).
- */
+/* As mkfifo(2), say first that the name exists, whatever else went wrong. */
 static enum place_result
 failed_or_exists(const struct place *place, const struct place_wish *wish)
 {
@@ -528,15 +524,17 @@ place_adopt(struct place *place, const char *path, struct stat *st)
 	return -1;
 }
 
-/* Put back what was swapped since we looked, or cannot be looked at. */
+/* Of what was moved aside: it may not be ours, or no longer. */
 static int
-put_back_as(const struct aside *aside, struct place *place, int whose)
+remove_aside(struct place *place, const struct aside *aside)
 {
-	int errnum = errno, result = put_back(aside, place);
+	int whose = look_whose(place, aside->fd, aside->name), errnum = errno;
 
-	if (whose == -1 && result == 0)
-		return fail_with(errnum);
-	return result;
+	if (whose == 1)
+		return unlinkat(aside->fd, aside->name, 0);
+	if (put_back(aside, place) == -1)
+		return -1;
+	return whose == 0 ? 0 : fail_with(errnum);
 }
 
 static int
@@ -546,19 +544,14 @@ remove_ours(struct place *place)
 	struct aside aside;
 	int result, errnum;
 
-	/* Whose it is cannot be seen: it may be ours that stays. */
-	if (whose == -1)
-		return errno == ENOENT ? 0 : -1;
-	if (whose == 0)
-		return 0;
+	/* If that cannot be seen, ours may be left: an error. */
+	if (whose != 1)
+		return whose == 0 || errno == ENOENT ? 0 : -1;
 	aside_open_somehow(&aside, place->dir_fd);
 	if (renameat(place->dir_fd, place->base, aside.fd, aside.name) == -1)
 		result = errno == ENOENT ? 0 : -1;
-	else {
-		whose = look_whose(place, aside.fd, aside.name);
-		result = whose == 1 ? unlinkat(aside.fd, aside.name, 0) :
-		    put_back_as(&aside, place, whose);
-	}
+	else
+		result = remove_aside(place, &aside);
 	errnum = aside_close(&aside);
 	return result == 0 && errnum != 0 ? fail_with(errnum) : result;
 }

@@ -100,6 +100,16 @@ run_take_stdin(struct endpoint *ep, struct outcome *outcome)
 	    "standard input", outcome);
 }
 
+bool
+run_stdin_feeds(const struct endpoint *sink)
+{
+	struct outcome outcome;
+	struct endpoint in;
+
+	return run_take_stdin(&in, &outcome) == 0 &&
+	    endpoint_feeds(&in, sink);
+}
+
 int
 run_take_stdout(struct endpoint *ep, struct outcome *outcome)
 {

@@ -77,4 +77,7 @@ void	 run_stats(const struct run *, int status);
 int	 run_take_stdin(struct endpoint *, struct outcome *);
 int	 run_take_stdout(struct endpoint *, struct outcome *);
 
+/* endpoint_feeds(), for standard input. */
+bool	 run_stdin_feeds(const struct endpoint *sink);
+
 #endif

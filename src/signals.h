@@ -14,9 +14,9 @@
 #include <sys/types.h>
 
 /*
- * The first thing in main: from here on SIGUSR1 asks for a report and kills
- * nobody, even when it was inherited as ignored or blocked; and a file that
- * reaches the limit on its size gives EFBIG instead of SIGXFSZ.
+ * The first thing in main.  From here on SIGUSR1 asks for a report and does not
+ * kill us, however it was inherited, and a write beyond the limit on the size
+ * of files fails with EFBIG instead of raising SIGXFSZ.
  */
 void	 signals_early(void);
 

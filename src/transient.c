@@ -1,5 +1,5 @@
 /*
- * transient - calls that fail for want of what others give back in a moment.
+ * transient - calls that fail because something is short for a moment.
  */
 #include "config.h"
 

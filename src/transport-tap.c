@@ -42,7 +42,7 @@
 #define COPY_BURST	((uint64_t)32 << 20)
 #define COPY_RATE	((uint64_t)256 << 20)
 
-/* In one call: while its reader keeps up, nobody else has a turn. */
+/* At most so much in one call, as all other flows wait meanwhile. */
 #define PUSH_MOST	((size_t)1 << 20)
 
 static bool
