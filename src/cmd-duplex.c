@@ -481,10 +481,10 @@ const struct command cmd_duplex = {
 	.name = "duplex",
 	.summary = "join two commands in both directions",
 	.usage = "[OPTION]... SIDE [:: SIDE]\n"
-	    "       ipctool duplex [OPTION]... --from=FIFO --to=FIFO [SIDE]\n"
-	    "       ipctool duplex [OPTION]... --listen=NAME "
+	    "[OPTION]... --from=FIFO --to=FIFO [SIDE]\n"
+	    "[OPTION]... --listen=NAME "
 	    "[-k | --persist] [SIDE]\n"
-	    "       ipctool duplex [OPTION]... --connect=NAME [SIDE]",
+	    "[OPTION]... --connect=NAME [SIDE]",
 	.options = options,
 	.run = run,
 };

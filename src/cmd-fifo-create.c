@@ -832,7 +832,7 @@ const struct command cmd_fifo_create = {
 	.name = "fifo-create",
 	.summary = "make FIFOs",
 	.usage = "[OPTION]... NAME... [:: COMMAND [ARG]...]\n"
-	    "       ipctool fifo-create --temp [OPTION]... "
+	    "--temp [OPTION]... "
 	    "[COMMAND [ARG]...]",
 	.options = options,
 	.run = run,

@@ -418,7 +418,7 @@ const struct command cmd_pipe_relay = {
 	.name = "pipe-relay",
 	.summary = "copy input to outputs, at once, or run a pipeline",
 	.usage = "[OPTION]... [-i INPUT]... [-o OUTPUT]...\n"
-	    "       ipctool pipe-relay [OPTION]... [--] COMMAND [ARG]... "
+	    "[OPTION]... [--] COMMAND [ARG]... "
 	    "[:: COMMAND [ARG]...]...",
 	.options = options,
 	.run = run,

@@ -16,7 +16,7 @@
 struct command {
 	const char	*name;
 	const char	*summary;	/* lower case, no full stop */
-	const char	*usage;		/* what follows the name */
+	const char	*usage;		/* what follows the name, a line each */
 	const struct option_spec *options;	/* its own; ends with 0 */
 	bool		 own_letters;	/* of the common ones, only --help
 					   and --version */

@@ -15,8 +15,8 @@
  *	flow-end.c	what the end of a source or a sink means, who failed
  *	flow-step.c	moves what can be moved, finds whom to wait for
  *	branch.c	duplicates of a flow for other flows: fan-out, taps
- *	transport-*.c	how bytes move: splice(2), tee(2), or copied through
- *			buffer.c, or dropped
+ *	transport-*.c	how bytes move: splice(2), tee(2), copied, or dropped
+ *	buffer.c	the ring that they are copied through
  *	record.c	where a line ends
  *	framing.c	which held bytes go to the sink together
  *	quota.c		how much may be taken, and not a byte more
@@ -57,6 +57,8 @@
  *	ready.c		tells that everything stands
  *	parse.c		sizes, durations, delimiters; "did you mean"
  *	deadline.c	monotonic time
+ *	transient.c	calls that fail because something is short for a moment
+ *	installed.c	what programs and pages are called once installed
  *	stdfds.c	0, 1, 2 that were inherited closed
  *
  * Everything but main.c and cmd-*.c is libipctool.a and never exits nor
@@ -75,6 +77,7 @@
 #include "command.h"
 #include "compat.h"
 #include "deadline.h"
+#include "installed.h"
 #include "parse.h"
 #include "signals.h"
 #include "status.h"
@@ -93,15 +96,17 @@ static const struct command *const commands[] = {
 static void
 print_usage(FILE *to)
 {
-	fputs("Usage: ipctool [--help | --version | --list]\n"
-	    "       ipctool COMMAND [OPTION]... [OPERAND]...\n"
-	    "       ipctool help [COMMAND]\n\n"
-	    "Commands:\n", to);
+	const char *me = installed_name(PACKAGE_NAME);
+
+	fprintf(to, "Usage: %s [--help | --version | --list]\n"
+	    "       %s COMMAND [OPTION]... [OPERAND]...\n"
+	    "       %s help [COMMAND]\n\n"
+	    "Commands:\n", me, me, me);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(to, "  %-12s %s\n", commands[i]->name,
 		    commands[i]->summary);
-	fputs("\n'ipctool COMMAND --help' lists a command's options, "
-	    "'ipctool help COMMAND' shows\nits manual page.\n", to);
+	fprintf(to, "\n'%s COMMAND --help' lists a command's options, "
+	    "'%s help COMMAND' shows\nits manual page.\n", me, me);
 }
 
 static const struct command *
@@ -113,16 +118,16 @@ find_command(const char *name)
 	return NULL;
 }
 
-/*
- * The command that a link is named after.  `make install` may have put
- * something before or behind the name (--program-prefix, -suffix).
- */
+/* The command that a link is named after, as installed or longer. */
 static const struct command *
 find_by_link(const char *argv0)
 {
-	const char *base = strrchr(argv0, '/');
+	const char *base = strrchr(argv0, '/'), *origin;
 
 	base = base == NULL ? argv0 : base + 1;
+	origin = installed_origin(base);
+	if (origin != NULL)
+		return find_command(origin);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (strstr(base, commands[i]->name) != NULL)
 			return commands[i];
@@ -132,10 +137,11 @@ find_by_link(const char *argv0)
 static int
 run_command(const struct command *command, int argc, char **argv)
 {
-	static char name[32];
+	static char name[64];
 
 	/* Every message begins with it, err(3)'s and getprogname()'s users'. */
-	snprintf(name, sizeof(name), "ipctool %s", command->name);
+	snprintf(name, sizeof(name), "%s %s", installed_name(PACKAGE_NAME),
+	    command->name);
 	setprogname(name);
 	return command->run(command, argc, argv);
 }
@@ -195,9 +201,9 @@ has_page(char *name)
 static int
 show_help(const char *page, const struct command *command)
 {
-	static char name[32];
+	static char name[64];
 
-	strlcpy(name, page, sizeof(name));
+	strlcpy(name, installed_name(page), sizeof(name));
 	if (has_page(name)) {
 		signals_give_back();
 		execlp("man", "man", name, NULL);
@@ -298,7 +304,7 @@ main(int argc, char **argv)
 	stdfds_guard();
 	/* A line is one write(2), so that those of several runs do not mix. */
 	setvbuf(stderr, stderr_buffer, _IOLBF, sizeof(stderr_buffer));
-	setprogname(PACKAGE_NAME);
+	setprogname(installed_name(PACKAGE_NAME));
 	trace_init(deadline_now());
 	status = finish_stdout(dispatch(argc, argv));
 	signals_die();

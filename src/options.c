@@ -12,6 +12,7 @@
 
 #include "command.h"
 #include "compat.h"
+#include "installed.h"
 #include "options.h"
 #include "parse.h"
 #include "status.h"
@@ -387,19 +388,35 @@ print_specs(const struct command *command, const struct option_spec *table)
 	}
 }
 
+static void
+print_usage(const struct command *command)
+{
+	const char *me = installed_name(PACKAGE_NAME), *begin = "Usage:";
+	const char *line, *next;
+
+	for (line = command->usage; *line != '\0'; line = next) {
+		next = strchrnul(line, '\n');
+		printf("%-6s %s %s %.*s\n", begin, me, command->name,
+		    (int)(next - line), line);
+		begin = "";
+		next += *next == '\n';
+	}
+	printf("%s %s: %s.\n\n", me, command->name, command->summary);
+}
+
 void
 options_print_help(const struct command *command)
 {
 	const struct option_spec *tables[3];
 	size_t ntables = get_tables(command, tables);
 
-	printf("Usage: ipctool %s %s\n", command->name, command->usage);
-	printf("ipctool %s: %s.\n\n", command->name, command->summary);
+	print_usage(command);
 	for (size_t i = 0; i < ntables; i++)
 		print_specs(command, tables[i]);
 	if (command->help != NULL)
 		command->help(stdout);
 	printf("\nDURATION is a number with s, m, h, d, ms or us (s if none), "
 	    "SIZE a number\nwith k, M, G or T (powers of 1024).  "
-	    "The manual page has the rest: man %s\n", command->name);
+	    "The manual page has the rest: man %s\n",
+	    installed_name(command->name));
 }

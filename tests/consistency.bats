@@ -123,9 +123,13 @@ fish_options() {
 
 # agree WHAT COMMAND WANTED GOT: neither may be empty.
 agree() {
+	agree_on "$2: --help (-) and" "$1" "$3" "$4"
+}
+
+agree_on() {
 	if [[ -z $3 || $3 != "$4" ]]; then
 		{
-			echo "$2: --help (-) and $1 (+) differ:"
+			echo "$1 $2 (+) differ:"
 			diff <(printf '%s\n' "$3") <(printf '%s\n' "$4") |
 			    sed -n 's/^</-/p; s/^>/+/p'
 		} >&2
@@ -203,7 +207,7 @@ check_mentioned() {
 # Work with a copy of what the checks read, to be damaged.
 copy_sources() {
 	mkdir copy
-	cp -R "$SRCDIR"/{man,completions,src,README.md} copy
+	cp -R "$SRCDIR"/{man,completions,src,README.md,HACKING.md} copy
 	chmod -R u+w copy
 	SRCDIR=$PWD/copy
 }
@@ -253,6 +257,32 @@ damage() {
 
 @test "every command is in the pages, the completions and README" {
 	each_command check_mentioned
+}
+
+# Names and patterns of sources, one a line -> the names of those that there are
+expand_sources() {
+	local name
+
+	sed 's/\(.*\)\.\[ch\]/\1.c\n\1.h/' | while read -r name; do
+		(cd "$SRCDIR/src" && compgen -G "$name") || echo "$name?"
+	done | sort -u
+}
+
+check_maps() {
+	agree_on "src (-) and" main.c "$(sources '*.c')" \
+	    "$(grep -oE '^ \*	[a-z*-]+\.c' "$SRCDIR/src/main.c" |
+		cut -c 4- | expand_sources)" || return
+	agree_on "src (-) and" HACKING.md "$(sources '*.[ch]')" \
+	    "$(sed -n '/^    src/,/^    man/p' "$SRCDIR/HACKING.md" |
+		grep -oE '[a-z*-]+\.(\[ch\]|[ch]\>)' | expand_sources)"
+}
+
+sources() {
+	(cd "$SRCDIR/src" && compgen -G "$1") | sort
+}
+
+@test "every source is in the maps of main.c and HACKING.md" {
+	check_maps
 }
 
 @test "an option that is missing from a table is noticed" {
@@ -312,4 +342,20 @@ damage() {
 	damage "s,\`duplex\`,,g" README.md
 	run -1 check_mentioned duplex
 	matches "README.md does not list duplex"
+}
+
+@test "a source that is missing from a map is noticed" {
+	copy_sources
+	check_maps
+	damage '/	limiter\.c/d' src/main.c
+	run -1 check_maps
+	matches "- limiter.c"
+}
+
+@test "a source that a map invents is noticed" {
+	copy_sources
+	damage 's/record\.\[ch\]/records.[ch]/' HACKING.md
+	run -1 check_maps
+	matches "\+ records.c\?"
+	matches "- record.c"
 }

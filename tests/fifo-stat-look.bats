@@ -531,24 +531,27 @@ is_not_denied() {
 	end_tmux
 }
 
+typed() {
+	on_tmux send-keys -l "$1"
+	on_tmux send-keys Enter
+}
+
+# The shell on the terminal finds it as it was.
+is_usual() {
+	rm -f tty
+	typed "stty -a > tty.new; mv tty.new tty"
+	wait_until test -e tty
+	run -0 cat tty
+	matches "(^|[[:space:]])icanon"
+	matches "(^|[[:space:]])echo[[:space:]]"
+}
+
 @test "--watch gives the terminal back to a shell without line editing" {
 	need tmux dash clear
 	mkfifo q
 	# dash reads a line as cat(1) does: it takes 0 bytes for the end.
 	on_tmux -f /dev/null new-session -d -x 100 -y 20 "dash; echo left; \
 	    sleep 100"
-	typed() {
-		on_tmux send-keys -l "$1"
-		on_tmux send-keys Enter
-	}
-	is_usual() {
-		rm -f tty
-		typed "stty -a > tty.new; mv tty.new tty"
-		wait_until test -e tty
-		run -0 cat tty
-		matches "(^|[[:space:]])icanon"
-		matches "(^|[[:space:]])echo[[:space:]]"
-	}
 	wait_until screen_has '[$#]'
 	typed "ulimit -c 0"
 	typed "'$IPCTOOL' fifo-stat --watch=100ms '$PWD/q'"
@@ -580,16 +583,12 @@ is_not_denied() {
 	mkfifo q
 	on_tmux -f /dev/null new-session -d -x 100 -y 20 "dash; sleep 100"
 	wait_until screen_has '[$#]'
-	on_tmux send-keys "'$IPCTOOL' fifo-stat --watch=100ms '$PWD/q'" Enter
+	typed "'$IPCTOOL' fifo-stat --watch=100ms '$PWD/q'"
 	wait_until screen_has "^NAME"
 	pid=$(pgrep -f "fifo-stat --watch=100ms $PWD/q")
 	prlimit --pid "$pid" --nofile=3
 	wait_until gone "$pid"
-	on_tmux send-keys "stty -a > tty.new; mv tty.new tty" Enter
-	wait_until test -e tty
-	run -0 cat tty
-	matches "(^|[[:space:]])icanon"
-	matches "(^|[[:space:]])echo[[:space:]]"
+	is_usual
 	end_tmux
 }
 

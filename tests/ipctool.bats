@@ -138,12 +138,17 @@ is_safe() {
 	is "$wanted"
 }
 
-@test "help COMMAND shows the page of that name" {
+# A man(1) that says what it was asked for.
+fake_man() {
 	mkdir bin
 	# shellcheck disable=SC2016
 	printf '#!/bin/sh\necho "man $*"\n' > bin/man
 	chmod +x bin/man
 	PATH=$PWD/bin:$PATH
+}
+
+@test "help COMMAND shows the page of that name" {
+	fake_man
 	run -0 --separate-stderr ipctool help fifo-write
 	is "man fifo-write"
 	run -0 --separate-stderr ipctool help
@@ -516,4 +521,34 @@ is_safe() {
 	run -0 --separate-stderr limited env IPCTOOL_DEBUG=nonsense \
 	    "$IPCTOOL" fifo-read -c 0 q
 	is ""
+}
+
+@test "installed under other names, it calls itself and its pages so" {
+	local bin page
+
+	[[ ! -e $SRCDIR/config.status ]] || skip "the sources are configured"
+	mkdir build
+	(cd build
+	    unset MAKEFLAGS MFLAGS
+	    "$SRCDIR/configure" -q --enable-links --prefix=/ CFLAGS=-O0 \
+		--program-transform-name='s/^/g/; s/read/in/'
+	    make -s
+	    make -s install DESTDIR="$PWD/to") > log 2>&1
+	bin=$PWD/build/to/bin
+	run -2 --separate-stderr limited "$bin/gipctool" nonsense
+	usage_error "unknown command 'nonsense'" gipctool
+	run -2 --separate-stderr limited "$bin/gfifo-in" --nonsense
+	usage_error "unrecognized option '--nonsense'" "gipctool fifo-read"
+	run -0 limited "$bin/gduplex" --help
+	matches "^Usage: gipctool duplex "
+	matches $'\n       gipctool duplex '
+	matches "man gduplex$"
+	run -0 limited "$bin/gipctool" --help
+	[[ ${output//gipctool/} != *ipctool* ]]
+	fake_man
+	for page in ipctool ipctool-fifo fifo-read duplex; do
+		run -0 limited "$bin/gipctool" help "$page"
+		[[ $output == "man g"* ]]
+		find build/to -name "${output#man }.[17]" | grep .
+	done
 }

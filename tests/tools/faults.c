@@ -618,7 +618,7 @@ start_server(struct run *run)
 
 /* However far it has come, with all that it has started. */
 static void
-stop_other(struct run *run)
+stop_others(struct run *run)
 {
 	/* It may wait in open(2) for a reader that will not come. */
 	if (run->writer != 0) {
@@ -816,7 +816,7 @@ end_it(struct run *run)
 		kill(pid, SIGKILL);
 	kill(-run->pid, SIGKILL);
 	waitpid(run->pid, NULL, 0);
-	stop_other(run);
+	stop_others(run);
 	while (waitpid(-1, NULL, 0) > 0)
 		continue;
 	run->hung = run->ended = true;
@@ -984,7 +984,7 @@ run_point(struct run *run, const struct scenario *s, const struct point *p)
 	if ((s->flags & HAMMERS) != 0)
 		hammer(run);
 	attend(run);
-	stop_other(run);
+	stop_others(run);
 	collect(run);
 }
 
@@ -1339,11 +1339,11 @@ judge_session(const struct run *run)
 }
 
 static const char *
-judge(const struct run *run, const struct point *p, enum verdict *verdict)
+judge(const struct run *run, const struct point *p)
 {
+	enum verdict verdict;
 	const char *why;
 
-	*verdict = WHATEVER;
 	if (run->hung)
 		return "it hangs";
 	if (run->status == 128 + SIGABRT || run->status == 128 + SIGSEGV ||
@@ -1374,13 +1374,13 @@ judge(const struct run *run, const struct point *p, enum verdict *verdict)
 	if (run->nonsense)
 		return NULL;
 	if (p->small != NULL)
-		*verdict = EITHER;
+		verdict = EITHER;
 	else if (run->injected[0] == '\0')	/* it took another way */
-		*verdict = SURVIVES;
+		verdict = SURVIVES;
 	else
-		*verdict = rule_for(run, p);
-	return run->status == 0 ? judge_success(run, *verdict) :
-	    judge_failure(run, p, *verdict);
+		verdict = rule_for(run, p);
+	return run->status == 0 ? judge_success(run, verdict) :
+	    judge_failure(run, p, verdict);
 }
 
 static void
@@ -1398,15 +1398,14 @@ print_run(const struct run *run)
 }
 
 static void
-print_point(const struct run *run, const struct point *p, const char *why)
+print_strace(const struct run *run, const struct point *p)
 {
 	static const char *const ends[] = {
 		"nothing", "pipe", "file", "append", "socket", "FIFO", "path"
 	};
 	const struct scenario *s = run->scenario;
 
-	printf("%s: %s\n    strace %s-e inject=%s:%s%s:when=%u", s->name,
-	    why == NULL ? "good" : why,
+	printf("strace %s-e inject=%s:%s%s:when=%u",
 	    (s->flags & CHILDREN) != 0 ? "" : "-f ", p->call,
 	    p->error != NULL ? "error=" : "signal=",
 	    p->error != NULL ? p->error : p->signal, p->first);
@@ -1417,35 +1416,72 @@ print_point(const struct run *run, const struct point *p, const char *why)
 	printf(" ipctool %s   (%s to %s)\n    %s\n", s->command,
 	    ends[s->source], ends[s->sink],
 	    run->injected[0] != '\0' ? run->injected : p->line);
-	print_run(run);
+}
+
+static void
+print_shim(const struct run *run, const struct point *p)
+{
+	const unsigned seed = p->first;
+
+	printf("LD_PRELOAD=%s SHIM=%s SHIM_CALLS=%s SHIM_RATE=%s SHIM_SEED=%u "
+	    "ipctool %s\n", options.shim, plans[seed % PLANS].faults,
+	    plans[seed % PLANS].calls, plans[seed % PLANS].rate, seed,
+	    run->scenario->command);
+}
+
+static void
+print_limit(const struct run *run, const struct point *p)
+{
+	printf("prlimit --%s=%llu ipctool %s\n", p->small->name,
+	    (unsigned long long)p->value, run->scenario->command);
 }
 
 
 /* The points */
 
-static void
-try_point(const struct scenario *s, const struct point *p)
+static bool
+in_sample(unsigned every)
 {
-	enum verdict verdict;
-	struct run run;
-	const char *why;
+	return point_number++ % every == options.start;
+}
 
-	if (point_number++ % (options.stride *
-	    (s->sparse == 0 ? 1 : s->sparse)) != options.start)
-		return;
+/* What could not be injected after all shows nothing. */
+static bool
+is_missed(const struct run *run, const struct point *p)
+{
+	return p->error != NULL && p->small == NULL &&
+	    (run->nonsense || run->injected[0] == '\0');
+}
+
+static void
+try_point(const struct scenario *s, const struct point *p,
+    void (*print)(const struct run *, const struct point *))
+{
+	const char *why;
+	struct run run;
+
 	run_point(&run, s, p);
-	why = judge(&run, p, &verdict);
-	if (why == NULL && p->error != NULL &&
-	    (run.nonsense || run.injected[0] == '\0'))
+	why = judge(&run, p);
+	if (why == NULL && is_missed(&run, p))
 		points_missed++;
 	else
 		points_done++;
 	if (why != NULL)
 		points_failed++;
-	if (why != NULL || options.verbose)
-		print_point(&run, p, why);
+	if (why != NULL || options.verbose) {
+		printf("%s: %s\n    ", s->name, why == NULL ? "good" : why);
+		print(&run, p);
+		print_run(&run);
+	}
 	fflush(stdout);
 	free_run(&run);
+}
+
+static void
+try_call(const struct scenario *s, const struct point *p)
+{
+	if (in_sample(options.stride * (s->sparse == 0 ? 1 : s->sparse)))
+		try_point(s, p, print_strace);
 }
 
 /* An error that a call with such arguments cannot have is no point. */
@@ -1510,7 +1546,7 @@ try_error(const struct scenario *s, const char *name, const char *error)
 			continue;
 		p.line = calls[i].line;
 		p.first = p.last = calls[i].number;
-		try_point(s, &p);
+		try_call(s, &p);
 		/* What passes does so in the end; and some others stay. */
 		if (passing && tried % 3 == 1)
 			p.last = p.first + 4;
@@ -1518,7 +1554,7 @@ try_error(const struct scenario *s, const char *name, const char *error)
 			p.last = UINT_MAX;
 		else
 			continue;
-		try_point(s, &p);
+		try_call(s, &p);
 	}
 }
 
@@ -1535,7 +1571,7 @@ try_signal(const struct scenario *s, const char *name)
 		p.call = calls[i].name;
 		p.line = calls[i].line;
 		p.first = p.last = calls[i].number;
-		try_point(s, &p);
+		try_call(s, &p);
 	}
 }
 
@@ -1647,30 +1683,6 @@ try_scenario(const struct scenario *s)
 
 /* Under the shim */
 
-static void
-try_seed(const struct scenario *s, unsigned seed)
-{
-	struct point p = { .first = seed };
-	enum verdict verdict;
-	struct run run;
-	const char *why;
-
-	run_point(&run, s, &p);
-	why = judge(&run, &p, &verdict);
-	points_done++;
-	if (why != NULL) {
-		points_failed++;
-		printf("%s: %s\n    LD_PRELOAD=%s SHIM=%s SHIM_CALLS=%s "
-		    "SHIM_RATE=%s SHIM_SEED=%u ipctool %s\n", s->name, why,
-		    options.shim, plans[seed % PLANS].faults,
-		    plans[seed % PLANS].calls, plans[seed % PLANS].rate, seed,
-		    s->command);
-		print_run(&run);
-	}
-	fflush(stdout);
-	free_run(&run);
-}
-
 /* How many faults there were, by the shim's own log. */
 static unsigned long
 count_faults(void)
@@ -1695,12 +1707,15 @@ static void
 try_seeds(const struct scenario *s)
 {
 	unsigned long seed, faults;
+	struct point p = { 0 };
 
 	/* These calls do not come by the shim. */
 	if (s->made != NULL)
 		return;
-	for (seed = 0; seed < options.seeds; seed++)
-		try_seed(s, (unsigned)(seed + options.start));
+	for (seed = 0; seed < options.seeds; seed++) {
+		p.first = (unsigned)(seed + options.start);
+		try_point(s, &p, print_shim);
+	}
 	faults = count_faults();
 	/*
 	 * Two messages are two writes, which chance may well spare; and who
@@ -1726,25 +1741,9 @@ try_limit(const struct scenario *s, const struct small *small, rlim_t value)
 		.call = "limit", .error = small->error, .last = UINT_MAX,
 		.small = small, .value = value
 	};
-	enum verdict verdict;
-	struct run run;
-	const char *why;
 
-	if (point_number++ % options.stride != options.start)
-		return;
-	run_point(&run, s, &p);
-	why = judge(&run, &p, &verdict);
-	points_done++;
-	if (why != NULL)
-		points_failed++;
-	if (why != NULL || options.verbose) {
-		printf("%s: %s\n    prlimit --%s=%llu ipctool %s\n", s->name,
-		    why == NULL ? "good" : why, small->name,
-		    (unsigned long long)value, s->command);
-		print_run(&run);
-	}
-	fflush(stdout);
-	free_run(&run);
+	if (in_sample(options.stride))
+		try_point(s, &p, print_limit);
 }
 
 /* The address space that it takes for the loader and for the least of main. */
