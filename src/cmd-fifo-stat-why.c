@@ -125,10 +125,25 @@ is_on_full_disk(void *arg, int fd, int dir)
 	    sizeof(full->name)) == 0;
 }
 
+/* in_sight: it was seen before that somebody else could end the wait, too. */
+static const char *
+say_waiting_root(const struct why *why, const struct thread_info *thread,
+    bool in_sight, FILE *f)
+{
+	if (!in_sight) {
+		fprintf(f, "; nobody in sight can end that%s",
+		    thread->timed ? " sooner" :
+		    thread->polls_others ? " by a pipe" : "");
+		stat_say_hidden(f, why->look, "; not visible: ");
+	}
+	return thread->timed ? "time-out" : thread->polls_others ?
+	    pipeinfo_doing_name(thread->doing) : "not-visible";
+}
+
 /* What is at the bottom of it, as a word and a sentence. */
 static const char *
 say_root(struct why *why, const struct process_info *process,
-    const struct thread_info *thread, FILE *f)
+    const struct thread_info *thread, bool in_sight, FILE *f)
 {
 	struct full_disk full = { .why = why, .task = process->task };
 	char path[64];
@@ -138,11 +153,8 @@ say_root(struct why *why, const struct process_info *process,
 		return "gone";
 	}
 	stat_say_doing(f, why->look, process, thread);
-	if (pipewait_waits(thread)) {
-		fputs("; nobody in sight can end that", f);
-		stat_say_hidden(f, why->look, "; not visible: ");
-		return "not-visible";
-	}
+	if (pipewait_waits(thread))
+		return say_waiting_root(why, thread, in_sight, f);
 	snprintf(path, sizeof(path), "%d/fd", process->task);
 	if (procfs_each(why->look->proc, path, is_on_full_disk, &full) > 0) {
 		fprintf(f, "; its file %s is on a full disk",
@@ -203,7 +215,8 @@ say_acts(struct why *why, const struct step *step, FILE *f)
 		fputs("waits for fifo-stat itself", f);
 		return "fifo-stat";
 	default:
-		return say_root(why, step->process, step->thread, f);
+		return say_root(why, step->process, step->thread,
+		    step->process->acts != ACTS_UNSEEN, f);
 	}
 }
 
@@ -220,7 +233,7 @@ print_root(struct why *why, struct step *step, bool by_itself,
 	if (f == NULL)
 		err(STATUS_ERROR, NULL);
 	step->cause = by_itself ? say_acts(why, step, f) :
-	    say_root(why, step->process, step->thread, f);
+	    say_root(why, step->process, step->thread, false, f);
 	fclose(f);
 	step->sentence = sentence;
 	fputs("root cause: ", why->roots);

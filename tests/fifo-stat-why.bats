@@ -203,6 +203,36 @@ no_deadlock() {
 	lacks deadlock
 }
 
+@test "a time-out is a cause beside those in sight, and not for want of them" {
+	local waiter mode
+
+	need jq
+	mkfifo q
+	for mode in timed timed-poll timed-epoll; do
+		# It has both ends: itself and the holder could end its wait.
+		background "$TOOLS_DIR/waiter" "$mode" q
+		waiter=$PID
+		wait_until doing_is polling "$waiter"
+		background sleep 1000 > q
+		wait_until doing_is sleeping "$PID"
+		no_deadlock "waiter \($waiter\) waits in .*, or until a time-out"$'(\n|$)' q
+		matches "root cause: sleep "
+		lacks "nobody in sight"
+		why q
+		compare_text chain \
+		    $'waiter:polling:\n sleep:sleeping:sleeping\n waiter:polling:time-out' \
+		    "$(chain)"
+		die_pid "$PID" "$waiter"
+	done
+}
+
+@test "a time-out is the cause where nobody in sight could end the wait" {
+	mkfifo q
+	background ipctool fifo-read -f -t 1000s q
+	wait_until doing_is polling "$PID"
+	no_deadlock "ipctool \($PID\) waits in .* for data in q.*, or until a time-out; nobody in sight can end that sooner" q
+}
+
 # self_pipe SIGNALS [CHILD]: perl(1) reads a pipe of its own, into which its
 # handlers write; with a child that does that.
 self_pipe() {
