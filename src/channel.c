@@ -469,16 +469,6 @@ drop_our_ends(const struct channel *channel)
 	stdfds_drop(STDOUT_FILENO);
 }
 
-/* A child that somebody else reaped: its status is not to be had. */
-void
-channel_report_lost(const struct channel *channel)
-{
-	for (size_t i = 0; i < channel->nchildren; i++)
-		if (channel->children[i].lost)
-			warnx("%s: its exit status was lost",
-			    trace_safe(channel->children[i].argv[0]));
-}
-
 /* --half-close: who has not come to an end is named, and then ended. */
 static int
 cut_off(struct channel *channel)
@@ -605,7 +595,7 @@ channel_run(struct channel *channel, bool relayed)
 		return status;
 	status = talk(channel, relayed);
 	close_sides(channel);
-	channel_report_lost(channel);
+	run_say_lost(channel->children, channel->nchildren);
 	/* What was noted failed before we closed or ended anything. */
 	return status_join(channel->failure, status);
 }

@@ -105,7 +105,4 @@ int	 channel_start(struct channel *);
  */
 int	 channel_run(struct channel *, bool relayed);
 
-/* Say of which commands nobody can know any more how they ended. */
-void	 channel_report_lost(const struct channel *);
-
 #endif

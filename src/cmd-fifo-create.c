@@ -338,22 +338,12 @@ accept_existing(struct fifo_create *fc, struct place *place, const char *path)
 	return status;
 }
 
-/* Names were swapped, again and again, while we looked what was there. */
-static void
-say_kept(const struct place *place)
-{
-	if (*place->kept != '\0')
-		warnx("%s: somebody's file was in the way; its name is %s now",
-		    trace_safe(place->path), place->kept);
-}
-
 static int
 explain(const struct place *place, enum place_result result)
 {
 	const char *path = trace_name(place->path);
 	int errnum = errno;
 
-	say_kept(place);
 	switch (result) {
 	case PLACE_NOT_FIFO:
 		warnx("%s: exists, but is not a FIFO", path);
@@ -377,7 +367,7 @@ create(struct fifo_create *fc, const char *path)
 {
 	struct place *place = &fc->places[fc->nplaces];
 	enum place_result result = PLACE_FAILED;
-	int status;
+	int status, left = STATUS_OK;
 
 	if (fc->opt->parents && make_parents(fc, path) == -1) {
 		warn("%s", trace_safe(path));
@@ -385,11 +375,12 @@ create(struct fifo_create *fc, const char *path)
 	}
 	for (int i = 0; i < ACCEPT_TRIES; i++) {
 		result = place_make(place, path, &fc->opt->wish);
+		left = status_join(left, run_say_left(place));
 		if (result != PLACE_EXISTS || !fc->opt->exist_ok)
 			break;
 		status = accept_existing(fc, place, path);
 		if (status != -1)
-			return status;
+			return status_join(left, status);
 	}
 	if (result != PLACE_MADE)
 		return explain(place, result);
@@ -397,7 +388,7 @@ create(struct fifo_create *fc, const char *path)
 		fc->nplaces++;
 	fc->created++;
 	say_created(fc, path);
-	return STATUS_OK;
+	return left;
 }
 
 static int
@@ -606,6 +597,7 @@ run_command(struct fifo_create *fc, const char *name)
 	}
 	status = wait_for_command(fc);
 	child_end_all(child, 1, status == STATUS_OK);
+	run_say_lost(child, 1);
 	free_argv(child->argv);
 	return status == STATUS_OK ? child->status : status;
 }
@@ -647,13 +639,8 @@ remove_all(struct fifo_create *fc, int *status)
 {
 	struct place *place;
 
-	for (place = fc->places; place < fc->places + fc->nplaces; place++) {
-		if (place_remove(place) == -1) {
-			warn("%s: not removed", trace_safe(place->path));
-			*status = status_join(*status, STATUS_ERROR);
-		}
-		say_kept(place);
-	}
+	for (place = fc->places; place < fc->places + fc->nplaces; place++)
+		*status = status_join(*status, run_remove_place(place));
 	/* What others put there is theirs. */
 	if (fc->temp_dir != NULL && rmdir(fc->temp_dir) == -1 &&
 	    errno != ENOENT) {

@@ -183,11 +183,16 @@ create(struct reader *reader, const char *path, struct outcome *outcome)
 		.pin = true
 	};
 
+	struct fifo_read *fr = reader->fr;
+	enum place_result result;
+
 	/* One that we made before has been removed. */
 	if (reader->made)
 		place_close(&reader->place);
 	reader->made = false;
-	switch (place_make(&reader->place, path, &wish)) {
+	result = place_make(&reader->place, path, &wish);
+	fr->status = status_join(fr->status, run_say_left(&reader->place));
+	switch (result) {
 	case PLACE_MADE:
 		trace_event("%s: created", trace_safe(path));
 		reader->made = true;
@@ -340,10 +345,7 @@ unmake(struct fifo_read *fr, struct reader *reader)
 	if (!reader->made)
 		return;
 	reader->made = false;
-	if (place_remove(&reader->place) == -1) {
-		warn("%s: not removed", trace_safe(reader->place.path));
-		fr->status = status_join(fr->status, STATUS_ERROR);
-	}
+	fr->status = status_join(fr->status, run_remove_place(&reader->place));
 }
 
 /* Of several, those that cannot be opened are passed over. */

@@ -28,6 +28,7 @@
  *	drain.c		whether readers have taken everything
  *	path.c		ends that the command line names
  *	place.c		how a FIFO gets its name, and loses it again
+ *	aside.c		a directory of ours for that, for a moment
  *	channel.c	the two sides of duplex, and how they are joined
  *	partner.c	a pair of FIFOs as a side of it
  *	server.c	a command behind such a pair, and its clients

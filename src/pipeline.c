@@ -292,15 +292,6 @@ drop_our_ends(const struct pipeline *p)
 		stdfds_drop(STDOUT_FILENO);
 }
 
-static void
-report_lost(const struct pipeline *p)
-{
-	for (size_t i = 0; i < p->nstages; i++)
-		if (p->stages[i].lost)
-			warnx("%s: its exit status was lost",
-			    trace_safe(p->stages[i].argv[0]));
-}
-
 static int
 run_stages(struct pipeline *p)
 {
@@ -327,7 +318,7 @@ run_stages(struct pipeline *p)
 		status = run_wait(run, p->stages, p->nstages, false,
 		    deadline_after(deadline_now(), run->limits.idle_timeout));
 	child_end_all(p->stages, p->nstages, status == STATUS_OK);
-	report_lost(p);
+	run_say_lost(p->stages, p->nstages);
 	return status == STATUS_OK ? pipefail(p) : status;
 }
 

@@ -5,18 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "compat.h"
-#include "deadline.h"
-#include "endpoint.h"
 #include "place.h"
 
 #define MODE_DEFAULT	(S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP | \
@@ -29,18 +25,6 @@
 #define TRIES	100
 
 #define DEFAULT_ACL	"system.posix_acl_default"	/* acl(5) */
-
-/*
- * Room for one name: "fifo" in a directory of ours, or, where that is not to
- * be had, a private name beside the real one.
- */
-struct aside {
-	int		 parent_fd;	/* borrowed */
-	char		 dir[PLACE_ASIDE];	/* in it; "": none */
-	int		 fd;		/* owned, unless it is parent_fd */
-	char		 name[PLACE_ASIDE];
-	bool		 may_go;	/* what has that name by now */
-};
 
 static int
 fail_with(int errnum)
@@ -58,148 +42,6 @@ open_path(int dir_fd, const char *name, int flags)
 		fd = openat(dir_fd, name, flags | O_PATH | O_CLOEXEC);
 	} while (fd == -1 && errno == EINTR);
 	return fd;
-}
-
-static void
-private_name(char name[PLACE_ASIDE])
-{
-	uint64_t dice;
-
-	/*
-	 * Not arc4random(3), which ends the process when memory is short;
-	 * and any name will do, as long as others seldom guess it.
-	 */
-	if (getrandom(&dice, sizeof(dice), GRND_NONBLOCK) != sizeof(dice))
-		dice = (uint64_t)deadline_now() * 2654435761U ^
-		    (uint64_t)getpid();
-	snprintf(name, PLACE_ASIDE, ".ipctool.%016" PRIx64, dice);
-}
-
-static int
-make_private_dir(struct aside *aside)
-{
-	mode_t mask = umask(0);
-	int result = -1;
-
-	for (int i = 0; i < TRIES && result == -1; i++) {
-		private_name(aside->dir);
-		result = mkdirat(aside->parent_fd, aside->dir, S_IRWXU);
-		if (result == -1 && errno != EEXIST)
-			break;
-	}
-	umask(mask);
-	return result;
-}
-
-/* It is what we made, or as good: nobody else can get in. */
-static bool
-is_private(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
-	    (st.st_mode & (S_IRWXG | S_IRWXO)) == 0;
-}
-
-/*
- * Somebody may swap the directory's name between this look and the removal.
- * That costs nobody more than an empty directory of this name.
- */
-static int
-remove_private_dir(const struct aside *aside)
-{
-	struct stat ours, named;
-
-	if (fstat(aside->fd, &ours) == -1)
-		return -1;
-	if (fstatat(aside->parent_fd, aside->dir, &named,
-	    AT_SYMLINK_NOFOLLOW) == -1)
-		return errno == ENOENT ? 0 : -1;
-	if (ours.st_dev != named.st_dev || ours.st_ino != named.st_ino)
-		return 0;
-	return unlinkat(aside->parent_fd, aside->dir, AT_REMOVEDIR);
-}
-
-/* Keeps errno.  Returns 0, or the error that left the directory behind. */
-static int
-aside_close(struct aside *aside)
-{
-	int saved = errno, errnum = 0;
-
-	if (aside->fd == aside->parent_fd)
-		return 0;
-	if (remove_private_dir(aside) == -1)
-		errnum = errno;
-	close(aside->fd);
-	errno = saved;
-	return errnum;
-}
-
-/*
- * A default ACL of the directory takes permissions away, whatever the umask
- * (acl(5)): set them through the pinned descriptor.
- */
-static int
-insist_on_mode(int fd, mode_t mode)
-{
-	char path[ENDPOINT_PROC_PATH];
-	struct stat st;
-
-	if (fstat(fd, &st) == -1)
-		return -1;
-	if ((st.st_mode & ALLPERMS) == mode)
-		return 0;
-	endpoint_proc_path(path, fd);
-	if (chmod(path, mode) == 0)
-		return 0;
-	return errno == ENOENT ? fail_with(ENOSYS) : -1;	/* no /proc */
-}
-
-/* A default ACL may have made a directory that we cannot search. */
-static int
-insist_on_access(int fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) == -1)
-		return -1;
-	/* Its group, and that of what is made in it, may be inherited. */
-	return insist_on_mode(fd, (st.st_mode & S_ISGID) | S_IRWXU);
-}
-
-static int
-aside_open(struct aside *aside, int dir_fd)
-{
-	*aside = (struct aside){ .parent_fd = dir_fd, .name = "fifo" };
-	if (make_private_dir(aside) == -1)
-		return -1;
-	aside->fd = open_path(dir_fd, aside->dir, O_DIRECTORY | O_NOFOLLOW);
-	if (aside->fd != -1 && is_private(aside->fd)) {
-		if (insist_on_access(aside->fd) == 0)
-			return 0;
-		aside_close(aside);
-		return -1;
-	}
-	if (aside->fd == -1) {
-		unlinkat(dir_fd, aside->dir, AT_REMOVEDIR);
-		return -1;
-	}
-	close(aside->fd);
-	return fail_with(ESTALE);	/* somebody plays with names */
-}
-
-/*
- * To clean up must not fail for want of a block for a directory.  What can
- * go wrong beside the real name is nothing that somebody who may change
- * names there could not do without us.
- */
-static void
-aside_open_somehow(struct aside *aside, int dir_fd)
-{
-	if (aside_open(aside, dir_fd) == 0)
-		return;
-	*aside = (struct aside){ .parent_fd = dir_fd, .fd = dir_fd };
-	private_name(aside->name);
 }
 
 /* A rename(2) that takes no other name's place. */
@@ -228,7 +70,7 @@ put_back(const struct aside *aside, struct place *place)
 	result = rename_new(aside->fd, aside->name, place->dir_fd,
 	    place->base);
 	for (int i = 0; i < TRIES && result == -1 && errno == EEXIST; i++) {
-		private_name(place->kept);
+		aside_private_name(place->kept);
 		result = rename_new(aside->fd, aside->name, place->dir_fd,
 		    place->kept);
 	}
@@ -339,7 +181,8 @@ make_aside(struct place *place, struct aside *aside,
 	if (pin(place, aside->fd, aside->name, &st) == 0 &&
 	    (!has_owner(wish) || fchownat(place->fd, "", wish->uid, wish->gid,
 	    AT_EMPTY_PATH) == 0) &&
-	    (!wish->has_mode || insist_on_mode(place->fd, wish->mode) == 0))
+	    (!wish->has_mode ||
+	    aside_insist_on_mode(place->fd, wish->mode) == 0))
 		return 0;
 	return -1;
 }
@@ -470,6 +313,15 @@ failed_or_exists(const struct place *place, const struct place_wish *wish)
 	return PLACE_FAILED;
 }
 
+/* Keeps errno. */
+static void
+leave(struct place *place, struct aside *aside)
+{
+	aside_close(aside);
+	place->left_errnum = aside->left_errnum;
+	strlcpy(place->left, aside->left, sizeof(place->left));
+}
+
 /* Made aside, then put in place; what is left there goes. */
 static enum place_result
 make_and_put(struct place *place, const struct place_wish *wish)
@@ -480,16 +332,16 @@ make_and_put(struct place *place, const struct place_wish *wish)
 
 	if (open_dir(place) == -1)
 		return errno == EEXIST ? PLACE_EXISTS : PLACE_FAILED;
-	if (aside_open(&aside, place->dir_fd) == -1)
-		return failed_or_exists(place, wish);
-	result = make_aside(place, &aside, wish) == 0 ?
+	aside_clear_dead(place->dir_fd);
+	result = aside_open(&aside, place->dir_fd) == 0 &&
+	    make_aside(place, &aside, wish) == 0 ?
 	    put_in_place(place, &aside, wish) :
 	    failed_or_exists(place, wish);
 	saved = errno;
 	if (aside.may_go)
 		unlinkat(aside.fd, aside.name, 0);
 	errno = saved;
-	aside_close(&aside);
+	leave(place, &aside);
 	return result;
 }
 
@@ -542,7 +394,7 @@ remove_ours(struct place *place)
 {
 	int whose = look_whose(place, place->dir_fd, place->base);
 	struct aside aside;
-	int result, errnum;
+	int result;
 
 	/* If that cannot be seen, ours may be left: an error. */
 	if (whose != 1)
@@ -552,8 +404,8 @@ remove_ours(struct place *place)
 		result = errno == ENOENT ? 0 : -1;
 	else
 		result = remove_aside(place, &aside);
-	errnum = aside_close(&aside);
-	return result == 0 && errnum != 0 ? fail_with(errnum) : result;
+	leave(place, &aside);
+	return result;
 }
 
 int

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "aside.h"
+
 #define PLACE_ID_NONE	(-1)	/* leave the owner or the group as it is */
 
 /* How the FIFO shall be. */
@@ -26,8 +28,6 @@ struct place_wish {
 	bool	 pin;		/* it will be opened, or removed */
 };
 
-#define PLACE_ASIDE	(sizeof(".ipctool.") + 16)
-
 struct place {
 	const char	*path;		/* borrowed */
 	const char	*base;		/* within path */
@@ -38,7 +38,10 @@ struct place {
 	ino_t		 ino;
 	uid_t		 uid;		/* PLACE_FOREIGN: whose it is */
 	/* The name of somebody else's that could not be put back, or "". */
-	char		 kept[PLACE_ASIDE];
+	char		 kept[ASIDE_NAME];
+	/* Our own directory that could not be removed, or "", and why. */
+	char		 left[ASIDE_NAME];
+	int		 left_errnum;
 };
 
 enum place_result {

@@ -78,6 +78,45 @@ run_init(struct run *run, const struct options *options, struct flow *flows,
 }
 
 void
+run_say_lost(const struct child *children, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (children[i].lost)
+			warnx("%s: its exit status was lost",
+			    trace_safe(children[i].argv[0]));
+}
+
+int
+run_say_left(struct place *place)
+{
+	int saved = errno, status = *place->left == '\0' ? STATUS_OK :
+	    STATUS_ERROR;
+
+	/* Names were swapped, again and again, while we looked. */
+	if (*place->kept != '\0')
+		warnx("%s: somebody's file was in the way; its name is %s now",
+		    trace_safe(place->path), place->kept);
+	if (*place->left != '\0')
+		warnc(place->left_errnum, "%s: the directory %s beside it was "
+		    "not removed", trace_name(place->path), place->left);
+	*place->kept = *place->left = '\0';
+	errno = saved;
+	return status;
+}
+
+int
+run_remove_place(struct place *place)
+{
+	int status = STATUS_OK;
+
+	if (place_remove(place) == -1) {
+		warn("%s: not removed", trace_name(place->path));
+		status = STATUS_ERROR;
+	}
+	return status_join(status, run_say_left(place));
+}
+
+void
 run_stats(const struct run *run, int status)
 {
 	if (run->common->stats != STATS_NONE)

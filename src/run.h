@@ -13,6 +13,7 @@
 #include "flow.h"
 #include "limit.h"
 #include "options.h"
+#include "place.h"
 #include "status.h"
 
 struct report_pipeline;
@@ -69,6 +70,18 @@ int	 run_wait(struct run *, struct child *, size_t n, bool forever,
  * signal, or a broken pipe that kills us), and its exit status.
  */
 int	 run_explain(const struct run *, const struct outcome *);
+
+/* Name the children whose statuses are not to be had: others reaped them. */
+void	 run_say_lost(const struct child *, size_t n);
+
+/*
+ * Say, once, what the making or the removal of a FIFO had to leave beside it.
+ * Keeps errno.  Returns the status.
+ */
+int	 run_say_left(struct place *);
+
+/* place_remove(), said if it fails.  Returns the status. */
+int	 run_remove_place(struct place *);
 
 /* The counters at the end, if --stats was given. */
 void	 run_stats(const struct run *, int status);

@@ -133,8 +133,9 @@ make_fifo(struct server *server, struct place *place, const char *path)
 		.pin = true,
 	};
 	enum place_result result = place_make(place, path, &wish);
+	int left = run_say_left(place);
 
-	return result == PLACE_MADE ? STATUS_OK : explain_place(place, result);
+	return result == PLACE_MADE ? left : explain_place(place, result);
 }
 
 /* The names of the FIFOs: the channel keeps them for what is told of them. */
@@ -178,10 +179,9 @@ remove_all(struct server *server, int status)
 	struct place *places[] = { &server->in, &server->out };
 
 	for (int i = 0; i < 2; i++)
-		if (places[i]->made && place_remove(places[i]) == -1) {
-			warn("%s: not removed", trace_safe(places[i]->path));
-			status = status_join(status, STATUS_ERROR);
-		}
+		if (places[i]->made)
+			status = status_join(status,
+			    run_remove_place(places[i]));
 	/* After them, so that a FIFO without it is nobody's. */
 	ticket_remove(&server->ticket);
 	return status;
@@ -964,7 +964,7 @@ end_command(struct server *server, int status)
 	endpoint_finish(&server->command_from);
 	close_fd(&server->in_held);
 	ended = channel->children[0].pid == 0;
-	channel_report_lost(channel);
+	run_say_lost(channel->children, channel->nchildren);
 	if (ended && channel->children[0].ended_ns != 0)
 		status = status_join(channel->children[0].status, status);
 	else

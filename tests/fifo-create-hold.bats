@@ -289,6 +289,111 @@ Try 'ipctool fifo-create --help'"
 	run ! compgen -G '.ipctool.*'
 }
 
+# What a run that was killed leaves in the directory where it was busy.
+remains() {
+	mkdir -m 700 ".ipctool.$1"
+	mkfifo ".ipctool.$1/fifo"
+}
+
+@test "what a killed run left beside NAME is removed by the next run" {
+	local how
+
+	for how in "fifo-create -u q :: true" "fifo-create -f -m 600 q" \
+	    "fifo-read -C -w 10ms q"; do
+		remains 0123456789abcdef
+		mkdir -m 700 .ipctool.fedcba9876543210
+		# shellcheck disable=SC2086
+		run --separate-stderr ipctool $how
+		run ! compgen -G '.ipctool.*'
+		rm -f q
+	done
+}
+
+@test "what is not provably a dead run's stays" {
+	local living
+
+	remains 0000000000000001
+	chmod g+x .ipctool.0000000000000001
+	remains 0000000000000002
+	touch .ipctool.0000000000000002/more
+	mkdir -m 700 .ipctool.0000000000000003 .ipctool.0004 \
+	    .ipctool.000000000000000x
+	touch .ipctool.0000000000000003/fifo
+	ln -s .ipctool.0000000000000003 .ipctool.0000000000000005
+	touch .ipctool.0000000000000006
+	mkfifo .ipctool.0000000000000007
+	remains 0000000000000008
+	background flock --no-fork .ipctool.0000000000000008 sleep 1000
+	living=$PID
+	wait_until eval '! flock -n .ipctool.0000000000000008 true'
+	ls -lR --time-style=+ .ipctool.* > before
+	run -0 ipctool fifo-create -u q :: true
+	ls -lR --time-style=+ .ipctool.* > after
+	# Of the second one, only what a run had made there is gone.
+	sed -i '/^prw.* fifo$/d' before after
+	[[ ! -e .ipctool.0000000000000002/fifo ]]
+	[[ -p .ipctool.0000000000000008/fifo ]]
+	[[ $(grep -v ^total before) == "$(grep -v ^total after)" ]]
+	die_pid "$living"
+	run -0 ipctool fifo-create -u q :: true
+	[[ ! -e .ipctool.0000000000000008 ]]
+}
+
+@test "runs that clean up do not take those that live for dead" {
+	local i round pids
+
+	for ((round = 0; round < 20; round++)); do
+		pids=()
+		for i in 1 2 3 4 5 6 7 8; do
+			background ipctool fifo-create -u "q$i" :: true \
+			    2> "err$i"
+			pids+=("$PID")
+		done
+		for i in "${pids[@]}"; do
+			ends_with 0 "$i"
+		done
+	done
+	size_is 0 err1
+	run ! compgen -G '.ipctool.*'
+}
+
+@test "a directory that cannot be removed again is said, status 1" {
+	need strace
+	local how left
+
+	for how in "fifo-create -f q" "fifo-read -C -w 10ms q"; do
+		# shellcheck disable=SC2086
+		run -1 --separate-stderr limited strace -o /dev/null \
+		    -e inject=unlinkat:error=EACCES:when=1 \
+		    "$IPCTOOL" $how
+		left=$(compgen -G '.ipctool.*')
+		stderr_matches "^ipctool ${how%% *}: q: the directory $left beside it was not removed: Permission denied"
+		rm -rf q "$left"
+	done
+	# And when the FIFO goes
+	run -1 --separate-stderr limited strace -o /dev/null \
+	    -e inject=unlinkat:error=EACCES:when=3 \
+	    "$IPCTOOL" fifo-create -u q :: true
+	left=$(compgen -G '.ipctool.*')
+	stderr_is "ipctool fifo-create: q: the directory $left beside it was not removed: Permission denied"
+	[[ ! -e q ]]
+}
+
+@test "a FIFO that cannot be looked at a second time goes back, and is said" {
+	need strace
+	local look
+
+	limited strace -o trace "$IPCTOOL" fifo-create -u q :: true
+	# The look at what was moved aside: the first one after renameat.
+	look=$(awk '/^newfstatat\(/ { n++ } /^renameat\(/ { print n + 1 }' trace)
+	run -1 --separate-stderr limited strace -o /dev/null \
+	    -e inject=newfstatat:error=EIO:when="$look" \
+	    "$IPCTOOL" fifo-create -u q :: true
+	stderr_is "ipctool fifo-create: q: not removed: Input/output error"
+	[[ -p q ]]
+	run ! compgen -G '.ipctool.*'
+}
+
 # -- --temp
 
 @test "--temp prints the path of a FIFO in a private directory" {

@@ -48,6 +48,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <getopt.h>
+#include <glob.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -69,6 +70,7 @@
 #define BUSY_MS		40		/* what it may work in all then */
 #define SPIN_MS		3000		/* no run has so much to do */
 #define MESSAGE		200		/* bytes, of HAMMERS */
+#define PRIVATE		".ipctool.*"	/* made for a moment */
 
 /*
  * What the shim does, one plan after the other.  EAGAIN of tee is an answer,
@@ -299,12 +301,23 @@ forget_files(void)
 		"src", "dst", "out", "trace", "a", "b", "c", "d/e/f", "copy",
 		"log", "s.in", "s.out", "s.lock"
 	};
+	glob_t found;
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
 		unlink(names[i]);
 	rmdir("d/e");
 	rmdir("d");
+	if (glob(PRIVATE "/*", 0, NULL, &found) == 0) {
+		for (i = 0; i < found.gl_pathc; i++)
+			unlink(found.gl_pathv[i]);
+		globfree(&found);
+	}
+	if (glob(PRIVATE, 0, NULL, &found) == 0) {
+		for (i = 0; i < found.gl_pathc; i++)
+			rmdir(found.gl_pathv[i]);
+		globfree(&found);
+	}
 }
 
 static void
@@ -1179,11 +1192,30 @@ judge_made(const struct run *run)
 		else if ((st.st_mode & 07777) != s->made_mode)
 			why = "a FIFO has the wrong mode";
 		else if (run->made_before != 0 &&
-		    st.st_ino != run->made_before)
+		    st.st_ino != run->made_before &&
+		    (s->flags & REPLACES) == 0)
 			why = "an existing FIFO was replaced";
 	}
 	free(copy);
 	return why;
+}
+
+/* What is left behind has to be said. */
+static const char *
+judge_left(const struct run *run)
+{
+	const char *removed = run->scenario->removed;
+	unsigned all;
+	glob_t found;
+
+	if (run->status == 137 || run->mute || count_complaints(run, &all) > 0)
+		return NULL;
+	if (removed != NULL && access(removed, F_OK) == 0)
+		return "its FIFO is left without a word";
+	if (glob(PRIVATE, 0, NULL, &found) != 0)
+		return NULL;
+	globfree(&found);
+	return "its directory is left without a word";
 }
 
 /*
@@ -1356,6 +1388,9 @@ judge(const struct run *run, const struct point *p)
 		return why;
 	why = judge_made(run);
 	if (why != NULL && run->status != 137)
+		return why;
+	why = judge_left(run);
+	if (why != NULL)
 		return why;
 	/*
 	 * What was done in the end was work: a byte at a time, perhaps.  -k: a
@@ -1710,7 +1745,7 @@ try_seeds(const struct scenario *s)
 	struct point p = { 0 };
 
 	/* These calls do not come by the shim. */
-	if (s->made != NULL)
+	if (s->made != NULL || s->removed != NULL)
 		return;
 	for (seed = 0; seed < options.seeds; seed++) {
 		p.first = (unsigned)(seed + options.start);

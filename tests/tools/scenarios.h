@@ -41,7 +41,8 @@ enum {
 	BRANCHES = 1 << 17,	/* a fan-out, or a tap */
 	COPIES = 1 << 18,	/* the file copy gets everything, too */
 	SERVES = 1 << 19,	/* other is its client, and has the ends */
-	FOREVER = 1 << 20	/* it has to be ended when all is done */
+	FOREVER = 1 << 20,	/* it has to be ended when all is done */
+	REPLACES = 1 << 21	/* what exists may be another one then */
 };
 
 struct scenario {
@@ -52,6 +53,7 @@ struct scenario {
 	size_t		 limit;		/* bytes that may come out, 0: all */
 	const char	*made;		/* FIFOs that have to be there */
 	mode_t		 made_mode;
+	const char	*removed;	/* a FIFO that has to be gone */
 	const char	*text;		/* on standard output, or as records */
 	const char	*other;		/* what another ipctool does meanwhile,
 					   as its server or its client */
@@ -291,6 +293,11 @@ static const struct scenario scenarios[] = {
 	{ "create-existing", "fifo-create -e -m 640 a",
 	    END_NOTHING, END_NOTHING, .flags = EXISTS,
 	    .made = "a", .made_mode = 0640 },
+	{ "create-anew", "fifo-create -f -m 640 a",
+	    END_NOTHING, END_NOTHING, .flags = EXISTS | REPLACES,
+	    .made = "a", .made_mode = 0640 },
+	{ "create-for-a-command", "fifo-create -u a :: test -p a",
+	    END_NOTHING, END_NOTHING, .flags = CHILDREN, .removed = "a" },
 	/* duplex; the data goes through a command */
 	{ "duplex", "duplex cat all :: dd of=out status=none",
 	    END_NOTHING, END_PATH, .flags = CHILDREN | DIRECT },
@@ -466,7 +473,7 @@ static const struct rule {
 	{ "ftruncate", "EINVAL", ANYTHING, NULL, 0, 0, EITHER },
 	{ "ftruncate", NULL, ANYTHING, NULL, 0, 0, FAILS },
 	{ "mkdir", NULL, ANYTHING, NULL, 0, 0, FAILS },
-	{ "mknodat", "EEXIST", ANYTHING, NULL, EXISTS, 0, SURVIVES },
+	{ "mknodat", "EEXIST", ANYTHING, NULL, EXISTS, REPLACES, SURVIVES },
 	{ "mknodat", NULL, ANYTHING, NULL, 0, 0, FAILS },
 	{ NULL, NULL, ANYTHING, NULL, 0, 0, EITHER },
 };
