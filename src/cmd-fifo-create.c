@@ -26,6 +26,7 @@
 #include "options.h"
 #include "parse.h"
 #include "place.h"
+#include "print.h"
 #include "ready.h"
 #include "report.h"
 #include "run.h"
@@ -210,9 +211,9 @@ static void
 say_created(const struct fifo_create *fc, const char *path)
 {
 	if (fc->opt->temp && fc->opt->command == NULL)
-		puts(path);
+		print("%s\n", path);
 	else if (fc->verbose)
-		puts(trace_safe(path));
+		print("%s\n", trace_safe(path));
 }
 
 static bool
@@ -612,7 +613,7 @@ prepare(struct fifo_create *fc, char **names, size_t nnames)
 	if (status == STATUS_OK && !holds_beside_command(fc))
 		status = hold_all(fc);
 	/* Whoever reads the paths shall not wait as long as we do. */
-	if (status == STATUS_OK && fflush(stdout) != 0)
+	if (status == STATUS_OK && print_flush() == -1)
 		status = STATUS_ERROR;	/* main.c says why */
 	if (status == STATUS_OK)
 		status = ready_say(fc->opt->ready_fd);

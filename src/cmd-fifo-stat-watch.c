@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "deadline.h"
 #include "fifo-stat.h"
+#include "print.h"
 #include "signals.h"
 #include "status.h"
 
@@ -359,23 +360,24 @@ get_size(size_t *rows, size_t *columns)
 static void
 draw(const char *text)
 {
+	FILE *f = print_stream();
 	size_t rows, columns, length, left = 0;
 	const char *end;
 
 	get_size(&rows, &columns);
-	fputs(HOME, stdout);
+	fputs(HOME, f);
 	for (size_t row = 1; *text != '\0'; row++, text = end) {
 		length = strcspn(text, "\n");
 		end = text + length + (text[length] == '\n');
 		if (row < rows)
-			printf("%.*s" CLEAR_LINE "\r\n",
+			fprintf(f, "%.*s" CLEAR_LINE "\r\n",
 			    (int)(length < columns ? length : columns), text);
 		else
 			left++;
 	}
 	if (left > 0)
-		printf("(%zu more lines)" CLEAR_LINE, left);
-	fputs(CLEAR_REST, stdout);
+		fprintf(f, "(%zu more lines)" CLEAR_LINE, left);
+	fputs(CLEAR_REST, f);
 }
 
 static int
@@ -398,8 +400,8 @@ look_and_draw(struct fifo_stat *fs, const struct screen *screen, bool first)
 	if (screen->terminal)
 		draw(text);
 	else
-		printf("%s%s", first ? "" : "\n", text);
-	fflush(stdout);
+		print("%s%s", first ? "" : "\n", text);
+	print_flush();
 	free(text);
 	return status;
 }
@@ -413,7 +415,7 @@ pause_until(int64_t until)
 
 	for (;;) {
 		signals_poll();
-		if (signals_fatal() != 0 || ferror(stdout) != 0)
+		if (signals_fatal() != 0 || print_flush() == -1)
 			return false;
 		poll_fd.fd = keys.taken ? STDIN_FILENO : -1;
 		switch (ppoll(&poll_fd, 1, deadline_left(until,
@@ -459,7 +461,7 @@ stat_watch(struct fifo_stat *fs)
 	if (screen.keys)
 		start_keys();
 	if (screen.terminal)
-		fputs(CLEAR, stdout);
+		fputs(CLEAR, print_stream());
 	for (;;) {
 		status = look_and_draw(fs, &screen, first);
 		if (is_over(fs)) {

@@ -21,6 +21,7 @@
 #include "fifo-stat.h"
 #include "options.h"
 #include "parse.h"
+#include "print.h"
 #include "signals.h"
 #include "status.h"
 #include "trace.h"
@@ -508,7 +509,7 @@ look_and_show(struct fifo_stat *fs)
 	int status;
 
 	status = stat_look(fs, &look, false);
-	status = status_join(status, stat_show(fs, &look, stdout));
+	status = status_join(status, stat_show(fs, &look, print_stream()));
 	pipeinfo_end(&look);
 	return status;
 }

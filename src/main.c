@@ -48,6 +48,7 @@
  *	kin.c		what these have started in turn
  *	chore.c		what else a wait looks after
  *	signals.c	handlers, masks, what was inherited, dying
+ *	print.c		text on standard output
  *	report.c	counters as text or JSON
  *	table.c		tables, trees and JSON by libsmartcols
  *	progress.c	the meter on a terminal
@@ -80,6 +81,7 @@
 #include "deadline.h"
 #include "installed.h"
 #include "parse.h"
+#include "print.h"
 #include "signals.h"
 #include "status.h"
 #include "stdfds.h"
@@ -210,7 +212,7 @@ show_help(const char *page, const struct command *command)
 		execlp("man", "man", name, NULL);
 	}
 	if (command == NULL)
-		print_usage(stdout);
+		print_usage(print_stream());
 	else
 		options_print_help(command);
 	return STATUS_OK;
@@ -257,12 +259,13 @@ dispatch(int argc, char **argv)
 	if (strcmp(word, "help") == 0)
 		return help(argc - 1, argv + 1);
 	if (strcmp(word, "--help") == 0)
-		print_usage(stdout);
+		print_usage(print_stream());
 	else if (strcmp(word, "--version") == 0)
-		puts(PACKAGE_STRING);
+		print("%s\n", PACKAGE_STRING);
 	else if (strcmp(word, "--list") == 0)
 		for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-			puts(commands[i]->name);
+			print("%s\n",
+			    commands[i]->name);
 	else if (word[0] == '-')
 		return unknown_option(word);
 	else
@@ -279,14 +282,8 @@ dispatch(int argc, char **argv)
 static int
 finish_stdout(int status)
 {
-	bool failed = ferror(stdout) != 0;
-
-	if (fflush(stdout) != 0)
-		failed = true;
-	else if (!failed && close(STDOUT_FILENO) == -1 && errno != EBADF &&
-	    errno != EINTR)
-		failed = true;
-	if (!failed)
+	if (print_flush() == 0 && (close(STDOUT_FILENO) == 0 ||
+	    errno == EBADF || errno == EINTR))
 		return status;
 	if (errno == EPIPE && signals_pipe_kills())
 		signals_condemn(SIGPIPE);

@@ -15,6 +15,7 @@
 #include "installed.h"
 #include "options.h"
 #include "parse.h"
+#include "print.h"
 #include "status.h"
 #include "trace.h"
 
@@ -347,7 +348,7 @@ options_next(struct options *options, const char **arg)
 			return stop(options, STATUS_OK);
 		}
 		if (key == KEY_VERSION) {
-			puts(PACKAGE_STRING);
+			print("%s\n", PACKAGE_STRING);
 			return stop(options, STATUS_OK);
 		}
 		if (options->command->own_letters ||
@@ -369,7 +370,7 @@ print_specs(const struct command *command, const struct option_spec *table)
 		if (is_overridden(command, table, spec))
 			continue;
 		if (spec->name == NULL) {
-			printf("  -%c  %-26s %s\n", spec->key, "", spec->help);
+			print("  -%c  %-26s %s\n", spec->key, "", spec->help);
 			continue;
 		}
 		if (spec->arg == NULL)
@@ -381,10 +382,10 @@ print_specs(const struct command *command, const struct option_spec *table)
 			snprintf(left, sizeof(left), "%s=%s", spec->name,
 			    spec->arg);
 		if (spec->key < OPTION_LONG)
-			printf("  -%c, ", spec->key);
+			print("  -%c, ", spec->key);
 		else
-			printf("      ");
-		printf("--%-24s %s\n", left, spec->help);
+			print("      ");
+		print("--%-24s %s\n", left, spec->help);
 	}
 }
 
@@ -396,12 +397,12 @@ print_usage(const struct command *command)
 
 	for (line = command->usage; *line != '\0'; line = next) {
 		next = strchrnul(line, '\n');
-		printf("%-6s %s %s %.*s\n", begin, me, command->name,
+		print("%-6s %s %s %.*s\n", begin, me, command->name,
 		    (int)(next - line), line);
 		begin = "";
 		next += *next == '\n';
 	}
-	printf("%s %s: %s.\n\n", me, command->name, command->summary);
+	print("%s %s: %s.\n\n", me, command->name, command->summary);
 }
 
 void
@@ -414,8 +415,8 @@ options_print_help(const struct command *command)
 	for (size_t i = 0; i < ntables; i++)
 		print_specs(command, tables[i]);
 	if (command->help != NULL)
-		command->help(stdout);
-	printf("\nDURATION is a number with s, m, h, d, ms or us (s if none), "
+		command->help(print_stream());
+	print("\nDURATION is a number with s, m, h, d, ms or us (s if none), "
 	    "SIZE a number\nwith k, M, G or T (powers of 1024).  "
 	    "The manual page has the rest: man %s\n",
 	    installed_name(command->name));

@@ -58,6 +58,14 @@ start_recipe() {
 	SESSION=$(< "$RECIPE/session")
 }
 
+# Whatever is left of it ends.
+end_recipe() {
+	while pkill -KILL -s "$SESSION"; do
+		sleep 0.01
+	done
+	finish "$PID" || :
+}
+
 # What has come of it: how many calls, and how much processor time
 progress() {
 	local pid
@@ -94,8 +102,7 @@ try_recipe() {
 		} >&2
 		status=1
 	}
-	pkill -KILL -s "$SESSION" || :
-	finish "$PID" || :
+	end_recipe
 	return "$status"
 }
 
@@ -111,7 +118,8 @@ try_recipes() {
 	    -f "$SRCDIR/tests/lib/examples.awk" "$1")
 	for ((i = 1; i <= count; i++)); do
 		start_recipe "$RECIPE/examples/$i.sh"
-		finish "$PID" || :
+		wait_until gone "$PID"
+		end_recipe
 		mapfile -t calls < <(sort -u "$RECIPE/calls" |
 		    grep -v "^sleep ")
 		for call in "${calls[@]}"; do

@@ -272,6 +272,40 @@ inherit() {
 	ends_with 0 "$PID"
 }
 
+# text_waits ARG...: where standard output is non-blocking and full, what
+# ipctool prints comes when there is room again; it goes to out.
+text_waits() {
+	local holder printer
+
+	rm -f full
+	mkfifo full
+	hold rw full
+	holder=$PID
+	background "$TOOLS_DIR/launch" --nonblock=1 bash -c '
+		head -c 65536 /dev/zero && echo filled >&2 &&
+		exec "$IPCTOOL" "$@"' bash "$@" > full 2> err
+	printer=$PID
+	wait_until grep -q filled err
+	wait_until blocked_in "*poll*" "$printer"
+	background cat full > all
+	wait_until holds "$PID" full
+	die_pid "$holder"
+	ends_with 0 "$printer"
+	ends_with 0 "$PID"
+	tail -c +65537 all > out
+	compare_text err filled "$(< err)"
+}
+
+@test "text waits for room where O_NONBLOCK was inherited" {
+	text_waits fifo-create -v made
+	compare_text out made "$(< out)"
+	text_waits fifo-stat -rno NAME,STATE q
+	compare_text out "q unused" "$(< out)"
+	text_waits duplex --help
+	grep -q "^Usage: ipctool duplex" out
+	grep -q "man duplex$" out
+}
+
 @test "a FIFO that is standard output keeps its flags after a KILL, too" {
 	mkfifo in.fifo
 	hold rw q
