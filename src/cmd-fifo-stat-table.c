@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <ctype.h>
+#include <err.h>
 #include <grp.h>
 #include <inttypes.h>
 #include <pwd.h>
@@ -404,8 +405,10 @@ stat_parse_columns(struct fifo_stat *fs)
 	if (list == NULL)
 		return STATUS_OK;
 	copy = rest = strdup(list + (*list == '+'));
-	if (copy == NULL)
+	if (copy == NULL) {
+		warn(NULL);
 		return STATUS_ERROR;
+	}
 	while (status == STATUS_OK && (word = strsep(&rest, ",")) != NULL)
 		status = add_column(fs, word);
 	free(copy);
@@ -573,7 +576,7 @@ print_verdicts(const struct fifo_stat *fs, const struct pipe_look *look,
 			continue;
 		verdict = stat_verdict(look, look->pipes[i]);
 		fprintf(f, "%s: %s\n", stat_pipe_name(look->pipes[i]),
-		    verdict == NULL ? "?" : verdict);
+		    verdict);
 		free(verdict);
 	}
 }

@@ -384,19 +384,16 @@ static int
 look_and_draw(struct fifo_stat *fs, const struct screen *screen, bool first)
 {
 	struct pipe_look look;
-	char *text = NULL;
-	size_t size;
+	struct stat_text shown;
+	char *text;
 	int status;
-	FILE *f;
 
 	status = stat_look(fs, &look, !first);
 	measure_flows(fs, &look);
-	f = open_memstream(&text, &size);
-	if (f == NULL)
-		err(STATUS_ERROR, NULL);
-	status = status_join(status, stat_show(fs, &look, f));
+	stat_text_begin(&shown);
+	status = status_join(status, stat_show(fs, &look, shown.f));
 	pipeinfo_end(&look);
-	fclose(f);
+	text = stat_text_end(&shown);
 	if (screen->terminal)
 		draw(text);
 	else

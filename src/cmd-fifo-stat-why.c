@@ -27,9 +27,7 @@ struct why {
 	struct pipe_look	*look;
 	struct pipewait		 wait;
 	struct table		 table;
-	FILE			*roots;		/* said below the chain */
-	char			*roots_text;
-	size_t			 roots_size;
+	struct stat_text	 roots;		/* said below the chain */
 	unsigned int		 nroots;
 	unsigned int		 operand;	/* from 1 */
 	bool			 deadlock;
@@ -174,18 +172,18 @@ say_cycle(struct why *why, struct process_info *process)
 	cycle = pipewait_cycle(&why->wait, process, &n);
 	if (cycle == NULL)
 		return;
-	fputs("deadlock: ", why->roots);
+	fputs("deadlock: ", why->roots.f);
 	for (size_t i = 0; i < n; i++) {
-		stat_say_process(why->roots, cycle[i]);
-		fputs(" waits for ", why->roots);
+		stat_say_process(why->roots.f, cycle[i]);
+		fputs(" waits for ", why->roots.f);
 	}
-	stat_say_process(why->roots, cycle[0]);
-	stat_say_hidden(why->roots, why->look,
+	stat_say_process(why->roots.f, cycle[0]);
+	stat_say_hidden(why->roots.f, why->look,
 	    ", as far as can be seen; not visible: ");
 	if (why->look->inner)
 		fputs(", as far as can be seen from this PID name space",
-		    why->roots);
-	fputc('\n', why->roots);
+		    why->roots.f);
+	fputc('\n', why->roots.f);
 	free(cycle);
 }
 
@@ -225,20 +223,16 @@ static void
 print_root(struct why *why, struct step *step, bool by_itself,
     struct libscols_line *above)
 {
-	char *sentence = NULL;
-	size_t size;
-	FILE *f;
+	struct stat_text said;
+	char *sentence;
 
-	f = open_memstream(&sentence, &size);
-	if (f == NULL)
-		err(STATUS_ERROR, NULL);
-	step->cause = by_itself ? say_acts(why, step, f) :
-	    say_root(why, step->process, step->thread, false, f);
-	fclose(f);
-	step->sentence = sentence;
-	fputs("root cause: ", why->roots);
-	stat_say_process(why->roots, step->process);
-	fprintf(why->roots, " %s\n", sentence);
+	stat_text_begin(&said);
+	step->cause = by_itself ? say_acts(why, step, said.f) :
+	    say_root(why, step->process, step->thread, false, said.f);
+	step->sentence = sentence = stat_text_end(&said);
+	fputs("root cause: ", why->roots.f);
+	stat_say_process(why->roots.f, step->process);
+	fprintf(why->roots.f, " %s\n", sentence);
 	why->nroots++;
 	print_step(why, step, above);
 	free(sentence);
@@ -275,22 +269,20 @@ print_waiting(struct why *why, const struct step *step,
 	unsigned int nroots = why->nroots;
 	struct process_info **copy;
 	struct libscols_line *line;
-	char *sentence = NULL;
 	struct step said = *step;
+	struct stat_text doing;
 	bool itself = false;
-	size_t size;
-	FILE *f;
+	char *sentence;
 
-	f = open_memstream(&sentence, &size);
 	copy = calloc(n, sizeof(struct process_info *));
-	if (f == NULL || copy == NULL)
+	if (copy == NULL)
 		err(STATUS_ERROR, NULL);
 	memcpy(copy, list, n * sizeof(struct process_info *));
-	stat_say_doing(f, why->look, step->process, step->thread);
+	stat_text_begin(&doing);
+	stat_say_doing(doing.f, why->look, step->process, step->thread);
 	if (step->partly)
-		fputs("; in part as others above", f);
-	fclose(f);
-	said.sentence = sentence;
+		fputs("; in part as others above", doing.f);
+	said.sentence = sentence = stat_text_end(&doing);
 	line = print_step(why, &said, above);
 	free(sentence);
 	for (size_t i = 0; i < n; i++) {
@@ -597,8 +589,7 @@ say_quiet_pipes(const struct why *why, FILE *f)
 		    pipe->writing > 0 || pipe->nopeners > 0)
 			continue;
 		verdict = stat_verdict(why->look, pipe);
-		fprintf(f, "%s: %s\n", stat_pipe_name(pipe),
-		    verdict == NULL ? "?" : verdict);
+		fprintf(f, "%s: %s\n", stat_pipe_name(pipe), verdict);
 		free(verdict);
 	}
 }
@@ -659,19 +650,18 @@ int
 stat_print_why(const struct fifo_stat *fs, struct pipe_look *look, FILE *f)
 {
 	struct why why = { .fs = fs, .look = look };
+	char *roots;
 	int status;
 
-	why.roots = open_memstream(&why.roots_text, &why.roots_size);
-	if (why.roots == NULL)
-		err(STATUS_ERROR, NULL);
+	stat_text_begin(&why.roots);
 	find_stuck(&why, fs);
 	status = print_all(&why, f);
-	fclose(why.roots);
+	roots = stat_text_end(&why.roots);
 	if (!fs->opt.json && !fs->opt.raw) {
-		fputs(why.roots_text, f);
+		fputs(roots, f);
 		say_quiet_pipes(&why, f);
 	}
-	free(why.roots_text);
+	free(roots);
 	pipewait_end(&why.wait);
 	return status;
 }

@@ -3,6 +3,7 @@
  */
 #include "config.h"
 
+#include <err.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "deadline.h"
 #include "doing.h"
 #include "fifo-stat.h"
+#include "status.h"
 #include "trace.h"
 
 #define NAMES_MAX	3	/* processes that a sentence names */
@@ -459,30 +461,40 @@ is_fifo(const char *path)
 	return stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
+void
+stat_text_begin(struct stat_text *text)
+{
+	text->f = open_memstream(&text->text, &text->size);
+	if (text->f == NULL)
+		err(STATUS_ERROR, NULL);
+}
+
+char *
+stat_text_end(struct stat_text *text)
+{
+	bool failed = ferror(text->f) != 0;
+
+	if (fclose(text->f) != 0 || failed || text->text == NULL)
+		err(STATUS_ERROR, NULL);
+	return text->text;
+}
+
 char *
 stat_verdict(const struct pipe_look *look, const struct pipe_info *pipe)
 {
 	enum pipe_state state = pipeinfo_state(look, pipe);
-	char *text = NULL;
-	size_t size;
-	FILE *f;
+	struct stat_text verdict;
 
-	f = open_memstream(&text, &size);
-	if (f == NULL)
-		return NULL;
-	say_state(f, look, pipe, state);
+	stat_text_begin(&verdict);
+	say_state(verdict.f, look, pipe, state);
 	if (pipe->unlinked && state != PIPE_STATE_OPENING_READ &&
 	    state != PIPE_STATE_OPENING_WRITE)
 		fputs(is_fifo(pipe->name) ?
 		    "; its name stands for another FIFO by now" :
-		    "; its name is gone", f);
+		    "; its name is gone", verdict.f);
 	if (pipe->path != NULL)
-		say_older(f, look, pipe);
-	if (fclose(f) != 0) {
-		free(text);
-		return NULL;
-	}
-	return text;
+		say_older(verdict.f, look, pipe);
+	return stat_text_end(&verdict);
 }
 
 /* What the descriptor of a call is for: a terminal, a socket, a file. */

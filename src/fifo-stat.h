@@ -92,6 +92,18 @@ int	 stat_show(struct fifo_stat *, struct pipe_look *, FILE *);
 
 /* cmd-fifo-stat-words.c */
 
+/* A text that is put together, see open_memstream(3). */
+struct stat_text {
+	FILE	*f;
+	char	*text;
+	size_t	 size;
+};
+
+/* Where memory is short, both end the run with a message, status 1. */
+void	 stat_text_begin(struct stat_text *);
+/* Returns the text, which is the caller's to free. */
+char	*stat_text_end(struct stat_text *);
+
 /* One sentence for what is going on in a pipe; the caller frees it. */
 char	*stat_verdict(const struct pipe_look *, const struct pipe_info *);
 

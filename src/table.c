@@ -85,6 +85,17 @@ form_name(enum table_form form)
 	return form == TABLE_JSON ? "JSON" : "table";
 }
 
+/*
+ * The library says by -errno what went wrong; a table that is not complete is
+ * none.
+ */
+static void
+note(struct table *table, int result)
+{
+	if (result < 0 && table->failure == 0)
+		table->failure = -result;
+}
+
 bool
 table_begin(struct table *table, const char *name, enum table_form form,
     FILE *stream)
@@ -99,15 +110,15 @@ table_begin(struct table *table, const char *name, enum table_form form,
 		warn("no %s", form_name(form));
 		return false;
 	}
-	scols.enable_json(table->table, form == TABLE_JSON);
-	scols.enable_raw(table->table, form == TABLE_RAW);
+	note(table, scols.enable_json(table->table, form == TABLE_JSON));
+	note(table, scols.enable_raw(table->table, form == TABLE_RAW));
 	/* What comes from outside is safe already; once is enough. */
-	scols.enable_noencoding(table->table, 1);
-	scols.enable_ascii(table->table, 1);
+	note(table, scols.enable_noencoding(table->table, 1));
+	note(table, scols.enable_ascii(table->table, 1));
 	/* A cell is never cut: half a name is no name. */
-	scols.set_termforce(table->table, SCOLS_TERMFORCE_NEVER);
-	scols.set_name(table->table, name);
-	scols.set_stream(table->table, stream);
+	note(table, scols.set_termforce(table->table, SCOLS_TERMFORCE_NEVER));
+	note(table, scols.set_name(table->table, name));
+	note(table, scols.set_stream(table->table, stream));
 	table->stream = stream;
 	table->trims = form == TABLE_TEXT;
 	return true;
@@ -116,7 +127,7 @@ table_begin(struct table *table, const char *name, enum table_form form,
 void
 table_hide_headings(struct table *table)
 {
-	scols.enable_noheadings(table->table, 1);
+	note(table, scols.enable_noheadings(table->table, 1));
 }
 
 void
@@ -128,10 +139,10 @@ table_add_column(struct table *table, const char *name, enum table_type type,
 	column = scols.new_column(table->table, name, 0,
 	    ((flags & TABLE_RIGHT) != 0 ? SCOLS_FL_RIGHT : 0) |
 	    ((flags & TABLE_TREE) != 0 ? SCOLS_FL_TREE : 0));
-	if (column != NULL)
-		scols.set_json_type(column, type == TABLE_NUMBER ?
-		    SCOLS_JSON_NUMBER : type == TABLE_BOOLEAN ?
-		    SCOLS_JSON_BOOLEAN : SCOLS_JSON_STRING);
+	note(table, column == NULL ? -ENOMEM :
+	    scols.set_json_type(column, type == TABLE_NUMBER ?
+	    SCOLS_JSON_NUMBER : type == TABLE_BOOLEAN ?
+	    SCOLS_JSON_BOOLEAN : SCOLS_JSON_STRING));
 	table->columns++;
 }
 
@@ -139,6 +150,7 @@ struct libscols_line *
 table_add_line(struct table *table, struct libscols_line *parent)
 {
 	table->line = scols.new_line(table->table, parent);
+	note(table, table->line == NULL ? -ENOMEM : 0);
 	table->column = 0;
 	return table->line;
 }
@@ -147,7 +159,7 @@ void
 table_add_cell(struct table *table, const char *text)
 {
 	if (table->line != NULL && text != NULL)
-		scols.set_data(table->line, table->column, text);
+		note(table, scols.set_data(table->line, table->column, text));
 	table->column++;
 }
 
@@ -231,7 +243,9 @@ print(struct table *table)
 	if (!table->trims)
 		return scols.print(table->table);
 	result = scols.print_to_string(table->table, &text);
-	if (result == 0 && text != NULL)
+	if (result == 0 && text == NULL)
+		result = -ENOMEM;
+	if (result == 0)
 		print_trimmed(text, table->stream);
 	free(text);
 	return result;
@@ -240,11 +254,11 @@ print(struct table *table)
 int
 table_end(struct table *table)
 {
-	int result = print(table);
-
+	if (table->failure == 0)
+		note(table, print(table));
 	scols.unref_table(table->table);
-	if (result == 0)
+	if (table->failure == 0)
 		return 0;
-	warnc(-result, "no table");
+	warnc(table->failure, "no table");
 	return -1;
 }

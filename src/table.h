@@ -40,6 +40,7 @@ struct table {
 	size_t			 columns;
 	FILE			*stream;	/* borrowed */
 	bool			 trims;		/* no blanks at line ends */
+	int			 failure;	/* errno, or 0 */
 };
 
 /*

@@ -16,6 +16,9 @@
 #include "signals.h"
 #include "trace.h"
 
+/* What vis(3) makes of one byte, at the most. */
+#define VIS_LONGEST	4
+
 #define SAFE_BUFFERS 4		/* names in one message at the most */
 
 static int64_t start_ns;
@@ -93,20 +96,46 @@ trace_print(const char *tag, const char *fmt, ...)
 	errno = saved;
 }
 
+static bool
+is_plain(char c)
+{
+	return c >= ' ' && c <= '~' && c != '\\';
+}
+
+/* Where memory is short. */
+static const char *
+make_plain(const char *name)
+{
+	static char plain[SAFE_BUFFERS][64];
+	static size_t next;
+	char *text = plain[next++ % SAFE_BUFFERS];
+	size_t length = strlcpy(text, name, sizeof(plain[0]));
+
+	for (char *c = text; *c != '\0'; c++)
+		if (!is_plain(*c))
+			*c = '?';
+	if (length >= sizeof(plain[0]))
+		memset(text + sizeof(plain[0]) - 4, '.', 3);
+	return text;
+}
+
 const char *
 trace_safe(const char *name)
 {
 	static char *buffers[SAFE_BUFFERS];
 	static size_t next;
 	char **buffer = &buffers[next++ % SAFE_BUFFERS];
+	size_t length = strlen(name);
 
 	free(*buffer);
-	/* Only this set keeps a raw escape out: see vis(3bsd). */
-	if (stravis(buffer, name, VIS_NOLOCALE | VIS_CSTYLE | VIS_OCTAL |
-	    VIS_NL | VIS_TAB) == -1) {
-		*buffer = NULL;
-		return "?";
-	}
+	*buffer = reallocarray(NULL, length + 1, VIS_LONGEST);
+	/*
+	 * Only this set keeps a raw escape out: see vis(3bsd).  Where memory is
+	 * short, it can return 0.
+	 */
+	if (*buffer == NULL || strvisx(*buffer, name, length, VIS_NOLOCALE |
+	    VIS_CSTYLE | VIS_OCTAL | VIS_NL | VIS_TAB) < (int)length)
+		return make_plain(name);
 	return *buffer;
 }
 

@@ -592,6 +592,39 @@ is_usual() {
 	end_tmux
 }
 
+@test "where memory is short once, all is shown, or status 1 says that it was" {
+	local complete count n options step
+
+	[[ ${SANITIZED-} != yes ]] || skip "not with sanitizers"
+	mkfifo q
+	background sleep 1000 <> q
+	background cat q
+	wait_until state_is reading q
+	for options in "-rno NAME,PID,END,DOING,STATE,UNREAD,VERDICT" \
+	    "--why -rn"; do
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr without_memory 0 fifo-stat \
+		    $options q
+		complete=$(sed -E 's/ [0-9]+\.[0-9]+ / WAIT /' <<< "$output")
+		count=${stderr##*nomem: }
+		((count > 200))
+		step=$((count / 70))
+		[[ -z ${FULL-} ]] || step=1
+		for ((n = 1; n <= count; n += step)); do
+			# shellcheck disable=SC2086
+			run --separate-stderr without_memory "$n" fifo-stat \
+			    $options q
+			if ((status == 0)); then
+				compare_text "with allocation $n failing" \
+				    "$complete" "$(sed -E \
+				    's/ [0-9]+\.[0-9]+ / WAIT /' <<< "$output")"
+			else
+				[[ $status == [12] && -n $stderr ]]
+			fi
+		done
+	done
+}
+
 # What it says of a pipe with a reader and a writer, without what may change
 picture() {
 	"$@" "$IPCTOOL" fifo-stat -rno NAME,PID,END,DOING,STATE,UNREAD q

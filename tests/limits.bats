@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 
 # shellcheck disable=SC2016 # programs for an inner shell
-# shellcheck disable=SC2154 # what lib/common and run set
+# shellcheck disable=SC2154,SC2030,SC2031 # what lib/common and run set
 
 load lib/common
 
@@ -160,4 +160,53 @@ failing() {
 	run -0 limited env ASAN_OPTIONS=detect_leaks=0 unshare -p \
 	    "$IPCTOOL" duplex sh -c 'echo ok' < /dev/null
 	is ok
+}
+
+# short_once REMOVED ARG...: each allocation of a run fails in turn; then it has
+# done everything all the same, or it says so.
+short_once() {
+	local complete count n wanted
+
+	rm -rf ${1:+"$1"}
+	run --separate-stderr without_memory 0 "${@:2}"
+	wanted=$status
+	complete=$output
+	count=${stderr##*nomem: }
+	((count > 1))
+	for ((n = 1; n <= count; n++)); do
+		rm -rf ${1:+"$1"}
+		run --separate-stderr without_memory "$n" "${@:2}"
+		if ((status == wanted)); then
+			compare_text "$2, allocation $n of $count fails" \
+			    "$complete" "$output"
+		else
+			((status != 0 && status < 128))
+			[[ -n $stderr ]]
+		fi
+	done
+}
+
+@test "an allocation that fails once is survived, or said" {
+	[[ $SANITIZED == no ]] || skip "a sanitizer has its own"
+	seq 2000 > data
+	mkfifo q
+	short_once "" pipe-relay -i data
+	short_once "" pipe-relay -m 64K -i data
+	short_once "" pipe-relay -i data -o copy -o -
+	short_once "" pipe-relay -i data --tap=copy
+	short_once "" pipe-relay -d '\n' -l 100 -i data
+	short_once "" pipe-relay --dump=copy -i data
+	short_once "" pipe-relay cat data :: wc -l
+	short_once made fifo-create -v -m 600 made
+	short_once made fifo-create -p made/in/here
+	short_once made fifo-create -u made :: echo hello
+	short_once "" fifo-create --temp echo hello
+	short_once made fifo-create -u -t 10ms --hold made
+	short_once "" fifo-read -w 10ms q
+	short_once made fifo-read -C -w 10ms made
+	short_once "" fifo-write --drop -m message q
+	short_once "" duplex echo hello :: sh -c 'cat >&2'
+	short_once "" duplex --dump=copy echo hello :: sh -c 'cat >&2'
+	short_once "" duplex --help
+	short_once "" --list
 }

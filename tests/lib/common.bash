@@ -189,6 +189,12 @@ ipctool() {
 	limited env --default-signal=PIPE,HUP,INT,QUIT,TERM "$IPCTOOL" "$@"
 }
 
+# without_memory N ARG...: ipctool whose N-th allocation fails, see nomem.c
+without_memory() {
+	limited env --default-signal=PIPE NOMEM="$1" \
+	    LD_PRELOAD="$TOOLS_DIR/nomem.so" "$IPCTOOL" "${@:2}" < /dev/null
+}
+
 # Without the 3>&- bats would wait for the job at the end of the file.  `<&0`
 # keeps the standard input that the caller gave; bash would put /dev/null.  A
 # program runs when this returns, and is seen under its own name.
