@@ -4,7 +4,6 @@
 #include "config.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +83,7 @@ note_process(void *arg, int pid, int dir)
 	listing->list[listing->n] = (struct kin){
 		.pid = pid,
 		.parent = stat.parent,
+		.started_ns = stat.started_ns,
 		.ended = stat.state == 'Z' || stat.state == 'X',
 	};
 	strlcpy(listing->list[listing->n++].name, stat.comm, KIN_NAME);
@@ -177,6 +177,7 @@ size_t
 kin_signal(const struct child *children, size_t n, int signo)
 {
 	pid_t session = getsid(0);
+	int proc = procfs_open();
 	size_t count, ours = 0;
 	struct kin *list;
 
@@ -189,9 +190,10 @@ kin_signal(const struct child *children, size_t n, int signo)
 			continue;
 		trace_debug(TRACE_CHILD, "signal %d to process %d (%s)", signo,
 		    (int)list[i].pid, trace_safe(list[i].name));
-		kill(list[i].pid, signo);
-		kill(list[i].pid, SIGCONT);
+		procfs_terminate(proc, list[i].pid, list[i].started_ns, signo);
 	}
+	if (proc != -1)
+		close(proc);
 	free(list);
 	return ours;
 }

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "child.h"
@@ -15,6 +16,7 @@
 struct kin {
 	pid_t		 pid;
 	pid_t		 parent;
+	int64_t		 started_ns;	/* after the boot */
 	bool		 ended;		/* a zombie */
 	bool		 related;	/* to our children */
 	char		 name[KIN_NAME];

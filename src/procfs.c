@@ -11,6 +11,7 @@
 #include <linux/kcmp.h>
 #include <linux/magic.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -767,4 +768,32 @@ procfs_take_fd(pid_t pid, int fd)
 	close(pidfd);
 	errno = saved;
 	return taken;
+}
+
+static int
+send_signal(int pidfd, pid_t pid, int signo)
+{
+	return pidfd == -1 ? kill(pid, signo) :
+	    (int)syscall(SYS_pidfd_send_signal, pidfd, signo, NULL, 0);
+}
+
+int
+procfs_terminate(int proc, pid_t pid, int64_t started_ns, int signo)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), result = -1, saved;
+	struct procfs_stat stat;
+
+	/* Where that is not to be had, a moment is left for the number. */
+	if (pidfd == -1 && errno == ESRCH)
+		return -1;
+	if (procfs_get_stat(proc, pid, pid, &stat) == -1 ||
+	    stat.started_ns != started_ns)
+		errno = ESRCH;
+	else if (send_signal(pidfd, pid, signo) == 0)
+		result = send_signal(pidfd, pid, SIGCONT);
+	saved = errno;
+	if (pidfd != -1)
+		close(pidfd);
+	errno = saved;
+	return result;
 }

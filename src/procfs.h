@@ -106,6 +106,14 @@ int	 procfs_get_wchan(int proc, pid_t pid, pid_t tid,
 	    char name[PROCFS_WCHAN]);
 
 /*
+ * Send a signal that is to end a process, and let it go on if it is stopped.
+ * started_ns is from procfs_get_stat(): another process that has got the number
+ * meanwhile gets no signal, see pidfd_open(2).  Returns 0, or -1 with errno:
+ * ESRCH when it has ended.
+ */
+int	 procfs_terminate(int proc, pid_t pid, int64_t started_ns, int signo);
+
+/*
  * For how long it has not run, by the clock of the scheduler of its
  * processor: time that a hypervisor took is not in it.  ENODATA where the
  * kernel does not say.  Reading that clock takes us to the same processor;

@@ -12,10 +12,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "compat.h"
@@ -334,6 +336,46 @@ a_process_lives_in_its_threads(void **state)
 	close(proc);
 }
 
+static pid_t
+start_child(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	assert_int_not_equal(pid, -1);
+	return pid;
+}
+
+static void
+only_the_process_that_was_seen_gets_a_signal(void **state)
+{
+	int proc = procfs_open(), wstatus;
+	struct procfs_stat stat;
+	pid_t pid = start_child();
+
+	(void)state;
+	assert_int_equal(procfs_get_stat(proc, pid, pid, &stat), 0);
+	/* Another one has had the number before. */
+	assert_int_equal(procfs_terminate(proc, pid, stat.started_ns - 1,
+	    SIGKILL), -1);
+	assert_int_equal(errno, ESRCH);
+	assert_int_equal(waitpid(pid, &wstatus, WNOHANG), 0);
+	/* It is stopped, and ends all the same. */
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(pid, &wstatus, WUNTRACED), pid);
+	assert_int_equal(procfs_terminate(proc, pid, stat.started_ns,
+	    SIGTERM), 0);
+	assert_int_equal(waitpid(pid, &wstatus, 0), pid);
+	assert_true(WIFSIGNALED(wstatus));
+	assert_int_equal(WTERMSIG(wstatus), SIGTERM);
+	assert_int_equal(procfs_terminate(proc, pid, stat.started_ns,
+	    SIGTERM), -1);
+	assert_int_equal(errno, ESRCH);
+	close(proc);
+}
+
 int
 main(void)
 {
@@ -354,6 +396,7 @@ main(void)
 		cmocka_unit_test(we_can_be_looked_at),
 		cmocka_unit_test(our_memory_can_be_read),
 		cmocka_unit_test(what_is_gone_is_an_error),
+		cmocka_unit_test(only_the_process_that_was_seen_gets_a_signal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
