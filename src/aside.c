@@ -23,7 +23,7 @@
 #include "deadline.h"
 #include "endpoint.h"
 
-/* Names with 64 random bits that were taken, before we believe in no luck. */
+/* Names with 64 random bits that were taken, before giving up. */
 #define TRIES	100
 
 #define PREFIX		".ipctool."
@@ -44,6 +44,12 @@ aside_private_name(char name[ASIDE_NAME])
 	snprintf(name, ASIDE_NAME, PREFIX "%016" PRIx64, dice);
 }
 
+void
+aside_name_moved(char name[ASIDE_NAME], ino_t ino)
+{
+	snprintf(name, ASIDE_NAME, "%ju", (uintmax_t)ino);
+}
+
 static int
 open_dir(int parent_fd, const char *name, int flags)
 {
@@ -54,6 +60,18 @@ open_dir(int parent_fd, const char *name, int flags)
 		    O_CLOEXEC);
 	} while (fd == -1 && errno == EINTR);
 	return fd;
+}
+
+/* For readdir(3); NULL with errno. */
+static DIR *
+open_list(int parent_fd)
+{
+	int fd = open_dir(parent_fd, ".", O_RDONLY);
+	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+
+	if (dir == NULL && fd != -1)
+		close(fd);
+	return dir;
 }
 
 static int
@@ -102,7 +120,7 @@ is_named(int fd, int parent_fd, const char *name)
 
 /*
  * Somebody may swap the directory's name between this look and the removal.
- * That costs nobody more than an empty directory of this name.
+ * At worst an empty directory of this name is removed.
  */
 static int
 remove_dir(int fd, int parent_fd, const char *name)
@@ -168,6 +186,24 @@ insist_on_access(int fd)
 	return aside_insist_on_mode(fd, (st.st_mode & S_ISGID) | S_IRWXU);
 }
 
+/* Whether this kernel knows of every flock(2) there, and so who lives. */
+static bool
+has_true_locks(int fd)
+{
+	static const unsigned long local[] = {
+		BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, F2FS_SUPER_MAGIC,
+		OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, XFS_SUPER_MAGIC,
+	};
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) == -1)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(local); i++)
+		if ((unsigned long)fs.f_type == local[i])
+			return true;
+	return false;
+}
+
 /*
  * The lock tells other runs that we live.  It fails with EWOULDBLOCK or ENOENT
  * where one of them was faster and takes the directory for a dead run's.
@@ -181,8 +217,8 @@ lock(struct aside *aside)
 		return -1;
 	close(aside->fd);
 	aside->fd = fd;
-	/* Where there are no locks, nobody else gets one, either. */
-	if (flock(fd, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK)
+	/* Elsewhere no run takes another one for dead. */
+	if (has_true_locks(fd) && flock(fd, LOCK_EX | LOCK_NB) == -1)
 		return -1;
 	switch (is_named(fd, aside->parent_fd, aside->dir)) {
 	case 1:
@@ -213,7 +249,7 @@ make_and_lock(struct aside *aside)
 	private = is_private(aside->fd);
 	if (private == 0) {
 		close(aside->fd);
-		errno = ESTALE;	/* somebody plays with names */
+		errno = ESTALE;	/* its name was swapped */
 		return -1;
 	}
 	if (private == 1 && insist_on_access(aside->fd) == 0 &&
@@ -252,24 +288,6 @@ aside_open_somehow(struct aside *aside, int parent_fd)
 	aside_private_name(aside->name);
 }
 
-/* Whether flock(2) says of processes elsewhere, too, whether they live. */
-static bool
-has_true_locks(int fd)
-{
-	static const unsigned long local[] = {
-		BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, F2FS_SUPER_MAGIC,
-		OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, XFS_SUPER_MAGIC,
-	};
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs) == -1)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(local); i++)
-		if ((unsigned long)fs.f_type == local[i])
-			return true;
-	return false;
-}
-
 static bool
 is_private_name(const char *name)
 {
@@ -280,19 +298,44 @@ is_private_name(const char *name)
 	    strspn(name + prefix, "0123456789abcdef") == strlen(name + prefix);
 }
 
-/* The FIFO that a dead run was to give a name or to remove; nothing else. */
+/*
+ * What a dead run has made, and nobody has seen yet; or else the very inode
+ * that it was about to remove.
+ */
+static bool
+is_expendable(const char *name, const struct stat *st)
+{
+	char moved[ASIDE_NAME];
+
+	aside_name_moved(moved, st->st_ino);
+	return S_ISFIFO(st->st_mode) &&
+	    (strcmp(name, ASIDE_FIFO) == 0 || strcmp(name, moved) == 0);
+}
+
+static void
+remove_content(int fd)
+{
+	const struct dirent *entry;
+	DIR *dir = open_list(fd);
+	struct stat st;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL)
+		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) ==
+		    0 && is_expendable(entry->d_name, &st))
+			unlinkat(fd, entry->d_name, 0);
+	if (dir != NULL)
+		closedir(dir);
+}
+
 static void
 remove_if_dead(int parent_fd, const char *name)
 {
 	int fd = open_dir(parent_fd, name, O_RDONLY);
-	struct stat st;
 
 	if (fd == -1)
 		return;
 	if (is_private(fd) == 1 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
-		if (fstatat(fd, ASIDE_FIFO, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    S_ISFIFO(st.st_mode) && st.st_uid == geteuid())
-			unlinkat(fd, ASIDE_FIFO, 0);
+		remove_content(fd);
 		remove_dir(fd, parent_fd, name);
 	}
 	close(fd);
@@ -302,15 +345,9 @@ void
 aside_clear_dead(int parent_fd)
 {
 	const struct dirent *entry;
-	int fd, saved = errno;
-	DIR *dir = NULL;
+	int saved = errno;
+	DIR *dir = has_true_locks(parent_fd) ? open_list(parent_fd) : NULL;
 
-	fd = has_true_locks(parent_fd) ? open_dir(parent_fd, ".", O_RDONLY) :
-	    -1;
-	if (fd != -1)
-		dir = fdopendir(fd);
-	if (dir == NULL && fd != -1)
-		close(fd);
 	while (dir != NULL && (entry = readdir(dir)) != NULL)
 		if (is_private_name(entry->d_name))
 			remove_if_dead(parent_fd, entry->d_name);

@@ -18,7 +18,7 @@ struct aside {
 	char	 dir[ASIDE_NAME];	/* in it; "": none */
 	int	 fd;			/* owned, unless it is parent_fd */
 	char	 name[ASIDE_NAME];	/* the one name, in fd */
-	bool	 may_go;		/* callers': what has it by now */
+	bool	 may_go;		/* callers': what it stands for */
 	char	 left[ASIDE_NAME];	/* what could not be removed, or "" */
 	int	 left_errnum;		/* and why */
 };
@@ -26,7 +26,13 @@ struct aside {
 /* A name that nothing has, in all likelihood. */
 void	 aside_private_name(char name[ASIDE_NAME]);
 
-/* Makes the directory.  Returns 0, or -1 with errno; then only left counts. */
+/* The name to move a FIFO to, there, that is to be removed. */
+void	 aside_name_moved(char name[ASIDE_NAME], ino_t);
+
+/*
+ * Makes the directory.  Returns 0, or -1 with errno: then it need not be
+ * closed, and may have something left.
+ */
 int	 aside_open(struct aside *, int parent_fd);
 
 /*
@@ -39,8 +45,9 @@ void	 aside_open_somehow(struct aside *, int parent_fd);
 void	 aside_close(struct aside *);
 
 /*
- * Remove such directories of runs that were killed, as far as they provably
- * are: they are ours, and not locked, on a file system of this machine.
+ * Remove such directories of runs that were killed: they are our user's, and
+ * not locked, on a local file system.  A run on another machine, to which this
+ * one exports that, looks as if it were dead.
  */
 void	 aside_clear_dead(int parent_fd);
 

@@ -73,6 +73,7 @@ struct fifo_create {
 	char		*temp_dir;	/* --temp: made, and ours */
 	char		*temp_name;	/* of the FIFO in it */
 	unsigned int	 created, existed;
+	int		 left;		/* STATUS_ERROR: a directory of ours */
 	bool		 verbose;
 };
 
@@ -368,7 +369,7 @@ create(struct fifo_create *fc, const char *path)
 {
 	struct place *place = &fc->places[fc->nplaces];
 	enum place_result result = PLACE_FAILED;
-	int status, left = STATUS_OK;
+	int status;
 
 	if (fc->opt->parents && make_parents(fc, path) == -1) {
 		warn("%s", trace_safe(path));
@@ -376,12 +377,12 @@ create(struct fifo_create *fc, const char *path)
 	}
 	for (int i = 0; i < ACCEPT_TRIES; i++) {
 		result = place_make(place, path, &fc->opt->wish);
-		left = status_join(left, run_say_left(place));
+		fc->left = status_join(fc->left, run_say_left(place));
 		if (result != PLACE_EXISTS || !fc->opt->exist_ok)
 			break;
 		status = accept_existing(fc, place, path);
 		if (status != -1)
-			return status_join(left, status);
+			return status;
 	}
 	if (result != PLACE_MADE)
 		return explain(place, result);
@@ -389,7 +390,7 @@ create(struct fifo_create *fc, const char *path)
 		fc->nplaces++;
 	fc->created++;
 	say_created(fc, path);
-	return left;
+	return STATUS_OK;
 }
 
 static int
@@ -662,7 +663,7 @@ clean_up(struct fifo_create *fc, int status)
 		place_close(&fc->places[i]);
 	free(fc->temp_dir);
 	free(fc->temp_name);
-	return status;
+	return status_join(fc->left, status);
 }
 
 /* A signal that came while nothing waited, if any. */

@@ -52,7 +52,7 @@ struct wait {
 	int64_t			 deadline;
 	/* What is not yet as it shall be, and what the latest look missed. */
 	const struct stat_target *missing;
-	char			 hidden[64];
+	char			*hidden;	/* owned, or NULL */
 };
 
 /*
@@ -121,13 +121,12 @@ ask_target(const struct wait *wait, struct pipe_look *look,
 static void
 note_hidden(struct wait *wait, const struct pipe_look *look)
 {
-	FILE *f = fmemopen(wait->hidden, sizeof(wait->hidden), "w");
+	struct text hidden;
 
-	wait->hidden[0] = '\0';
-	if (f == NULL)
-		return;
-	stat_say_hidden(f, look, "; not visible: ");
-	fclose(f);
+	free(wait->hidden);
+	stat_text_begin(&hidden);
+	stat_say_hidden(hidden.f, look, "; not visible: ");
+	wait->hidden = stat_text_end(&hidden);
 }
 
 /* Whether all of them are as they shall be. */
@@ -221,7 +220,7 @@ wait_for_all(struct wait *wait)
 			warnx("%s: %s within %s%s",
 			    trace_name(wait->missing->name),
 			    events[opt->event].late, opt->timeout_text,
-			    wait->hidden);
+			    wait->hidden == NULL ? "" : wait->hidden);
 			return STATUS_TIMEOUT;
 		}
 		if (!sleep_until(wait, end + REST_FACTOR * (end - begin),
@@ -244,5 +243,6 @@ stat_wait(struct fifo_stat *fs)
 	status = wait_for_all(&wait);
 	if (wait.inotify != -1)
 		close(wait.inotify);
+	free(wait.hidden);
 	return status;
 }

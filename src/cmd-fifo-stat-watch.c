@@ -384,7 +384,7 @@ static int
 look_and_draw(struct fifo_stat *fs, const struct screen *screen, bool first)
 {
 	struct pipe_look look;
-	struct stat_text shown;
+	struct text shown;
 	char *text;
 	int status;
 

@@ -27,7 +27,7 @@ struct why {
 	struct pipe_look	*look;
 	struct pipewait		 wait;
 	struct table		 table;
-	struct stat_text	 roots;		/* said below the chain */
+	struct text	 roots;		/* said below the chain */
 	unsigned int		 nroots;
 	unsigned int		 operand;	/* from 1 */
 	bool			 deadlock;
@@ -123,7 +123,7 @@ is_on_full_disk(void *arg, int fd, int dir)
 	    sizeof(full->name)) == 0;
 }
 
-/* in_sight: it was seen before that somebody else could end the wait, too. */
+/* in_sight: a process that could end the wait was found before. */
 static const char *
 say_waiting_root(const struct why *why, const struct thread_info *thread,
     bool in_sight, FILE *f)
@@ -131,7 +131,7 @@ say_waiting_root(const struct why *why, const struct thread_info *thread,
 	if (!in_sight) {
 		fprintf(f, "; nobody in sight can end that%s",
 		    thread->timed ? " sooner" :
-		    thread->polls_others ? " by a pipe" : "");
+		    thread->polls_others ? " through a pipe" : "");
 		stat_say_hidden(f, why->look, "; not visible: ");
 	}
 	return thread->timed ? "time-out" : thread->polls_others ?
@@ -223,7 +223,7 @@ static void
 print_root(struct why *why, struct step *step, bool by_itself,
     struct libscols_line *above)
 {
-	struct stat_text said;
+	struct text said;
 	char *sentence;
 
 	stat_text_begin(&said);
@@ -270,7 +270,7 @@ print_waiting(struct why *why, const struct step *step,
 	struct process_info **copy;
 	struct libscols_line *line;
 	struct step said = *step;
-	struct stat_text doing;
+	struct text doing;
 	bool itself = false;
 	char *sentence;
 

@@ -462,28 +462,27 @@ is_fifo(const char *path)
 }
 
 void
-stat_text_begin(struct stat_text *text)
+stat_text_begin(struct text *text)
 {
-	text->f = open_memstream(&text->text, &text->size);
-	if (text->f == NULL)
+	if (text_begin(text) == -1)
 		err(STATUS_ERROR, NULL);
 }
 
 char *
-stat_text_end(struct stat_text *text)
+stat_text_end(struct text *text)
 {
-	bool failed = ferror(text->f) != 0;
+	char *bytes = text_end(text);
 
-	if (fclose(text->f) != 0 || failed || text->text == NULL)
+	if (bytes == NULL)
 		err(STATUS_ERROR, NULL);
-	return text->text;
+	return bytes;
 }
 
 char *
 stat_verdict(const struct pipe_look *look, const struct pipe_info *pipe)
 {
 	enum pipe_state state = pipeinfo_state(look, pipe);
-	struct stat_text verdict;
+	struct text verdict;
 
 	stat_text_begin(&verdict);
 	say_state(verdict.f, look, pipe, state);

@@ -14,6 +14,7 @@
 
 #include "pipeinfo.h"
 #include "table.h"
+#include "text.h"
 
 #define STAT_COLUMNS_MAX	40
 
@@ -92,17 +93,9 @@ int	 stat_show(struct fifo_stat *, struct pipe_look *, FILE *);
 
 /* cmd-fifo-stat-words.c */
 
-/* A text that is put together, see open_memstream(3). */
-struct stat_text {
-	FILE	*f;
-	char	*text;
-	size_t	 size;
-};
-
-/* Where memory is short, both end the run with a message, status 1. */
-void	 stat_text_begin(struct stat_text *);
-/* Returns the text, which is the caller's to free. */
-char	*stat_text_end(struct stat_text *);
+/* See text.h; where memory is short, a message and the end, status 1. */
+void	 stat_text_begin(struct text *);
+char	*stat_text_end(struct text *);
 
 /* One sentence for what is going on in a pipe; the caller frees it. */
 char	*stat_verdict(const struct pipe_look *, const struct pipe_info *);

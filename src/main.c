@@ -49,6 +49,7 @@
  *	chore.c		what else a wait looks after
  *	signals.c	handlers, masks, what was inherited, dying
  *	print.c		text on standard output
+ *	text.c		a text in memory that is put together by stdio
  *	report.c	counters as text or JSON
  *	table.c		tables, trees and JSON by libsmartcols
  *	progress.c	the meter on a terminal
@@ -63,8 +64,8 @@
  *	installed.c	what programs and pages are called once installed
  *	stdfds.c	0, 1, 2 that were inherited closed
  *
- * Everything but main.c and cmd-*.c is libipctool.a and never exits nor
- * writes to standard output.  HACKING.md has the ideas.
+ * Everything but main.c and cmd-*.c is libipctool.a and never exits; only
+ * print.c writes text to standard output.  HACKING.md has the ideas.
  */
 #include "config.h"
 
@@ -285,6 +286,8 @@ finish_stdout(int status)
 	if (print_flush() == 0 && (close(STDOUT_FILENO) == 0 ||
 	    errno == EBADF || errno == EINTR))
 		return status;
+	if (errno == EINTR && signals_fatal() != 0)
+		return status;
 	if (errno == EPIPE && signals_pipe_kills())
 		signals_condemn(SIGPIPE);
 	else
@@ -304,6 +307,8 @@ main(int argc, char **argv)
 	setvbuf(stderr, stderr_buffer, _IOLBF, sizeof(stderr_buffer));
 	setprogname(installed_name(PACKAGE_NAME));
 	trace_init(deadline_now());
+	if (print_begin() == -1)
+		err(STATUS_ERROR, NULL);
 	status = finish_stdout(dispatch(argc, argv));
 	signals_die();
 	return status;

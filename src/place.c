@@ -65,12 +65,14 @@ rename_new(int from_fd, const char *from, int to_fd, const char *to)
 static int
 put_back(const struct aside *aside, struct place *place)
 {
+	char private[ASIDE_NAME];
 	int result;
 
 	result = rename_new(aside->fd, aside->name, place->dir_fd,
 	    place->base);
 	for (int i = 0; i < TRIES && result == -1 && errno == EEXIST; i++) {
-		aside_private_name(place->kept);
+		aside_private_name(private);
+		snprintf(place->kept, sizeof(place->kept), "%s.kept", private);
 		result = rename_new(aside->fd, aside->name, place->dir_fd,
 		    place->kept);
 	}
@@ -204,22 +206,34 @@ is_ours(const struct place *place, int dir_fd, const char *name)
 	return look_whose(place, dir_fd, name) == 1;
 }
 
-/* Whether it may be replaced: PLACE_MADE, or why not. */
+/* Whether it may be replaced: PLACE_MADE, or why not; and what it is. */
 static enum place_result
 judge(struct place *place, int dir_fd, const char *name,
-    const struct place_wish *wish)
+    const struct place_wish *wish, struct stat *st)
 {
 	uid_t owner = wish->uid == (uid_t)PLACE_ID_NONE ? geteuid() :
 	    wish->uid;
-	struct stat st;
 
-	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+	if (fstatat(dir_fd, name, st, AT_SYMLINK_NOFOLLOW) == -1)
 		return PLACE_FAILED;
-	if (!S_ISFIFO(st.st_mode))
+	if (!S_ISFIFO(st->st_mode))
 		return PLACE_NOT_FIFO;
-	place->uid = st.st_uid;
-	return st.st_uid == owner || st.st_uid == geteuid() ? PLACE_MADE :
+	place->uid = st->st_uid;
+	return st->st_uid == owner || st->st_uid == geteuid() ? PLACE_MADE :
 	    PLACE_FOREIGN;
+}
+
+/* Aside is to have that one, to be removed: a later run can tell. */
+static int
+name_as(struct aside *aside, ino_t ino)
+{
+	char name[ASIDE_NAME];
+
+	aside_name_moved(name, ino);
+	if (renameat(aside->fd, aside->name, aside->fd, name) == -1)
+		return -1;
+	strlcpy(aside->name, name, sizeof(aside->name));
+	return 0;
 }
 
 static int
@@ -254,16 +268,19 @@ exchange(struct place *place, struct aside *aside,
     const struct place_wish *wish)
 {
 	enum place_result result;
+	struct stat old;
 
-	result = judge(place, place->dir_fd, place->base, wish);
+	result = judge(place, place->dir_fd, place->base, wish, &old);
 	if (result != PLACE_MADE)
 		return result;
+	if (name_as(aside, old.st_ino) == -1)
+		return PLACE_FAILED;
 	if (swap(aside, place) == -1) {
 		if (errno == EINVAL || errno == ENOSYS)
 			errno = EOPNOTSUPP;	/* by this file system */
 		return PLACE_FAILED;
 	}
-	result = judge(place, aside->fd, aside->name, wish);
+	result = judge(place, aside->fd, aside->name, wish, &old);
 	if (result != PLACE_MADE && swap_back(aside, place) == -1) {
 		aside->may_go = false;
 		return PLACE_FAILED;
@@ -400,6 +417,8 @@ remove_ours(struct place *place)
 	if (whose != 1)
 		return whose == 0 || errno == ENOENT ? 0 : -1;
 	aside_open_somehow(&aside, place->dir_fd);
+	if (aside.fd != place->dir_fd)
+		aside_name_moved(aside.name, place->ino);
 	if (renameat(place->dir_fd, place->base, aside.fd, aside.name) == -1)
 		result = errno == ENOENT ? 0 : -1;
 	else

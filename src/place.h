@@ -38,7 +38,7 @@ struct place {
 	ino_t		 ino;
 	uid_t		 uid;		/* PLACE_FOREIGN: whose it is */
 	/* The name of somebody else's that could not be put back, or "". */
-	char		 kept[ASIDE_NAME];
+	char		 kept[ASIDE_NAME + 5];
 	/* Our own directory that could not be removed, or "", and why. */
 	char		 left[ASIDE_NAME];
 	int		 left_errnum;

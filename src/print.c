@@ -3,7 +3,6 @@
  */
 #include "config.h"
 
-#include <err.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -13,9 +12,9 @@
 
 #include "print.h"
 #include "signals.h"
-#include "status.h"
 
 static FILE *stream;
+static bool buffered;	/* as stdout would be */
 static int failure;	/* errno of the first one, or 0 */
 
 /* Whether to try again to write, and when there is room for it. */
@@ -48,18 +47,24 @@ write_text(void *cookie, const char *text, size_t size)
 	return (ssize_t)done;
 }
 
-FILE *
-print_stream(void)
+int
+print_begin(void)
 {
 	static const cookie_io_functions_t functions = { .write = write_text };
 
-	if (stream != NULL)
-		return stream;
 	stream = fopencookie(NULL, "w", functions);
-	if (stream == NULL)
-		err(STATUS_ERROR, "standard output");
-	setvbuf(stream, NULL, isatty(STDOUT_FILENO) == 1 ? _IOLBF : _IOFBF,
-	    BUFSIZ);
+	return stream == NULL ? -1 : 0;
+}
+
+FILE *
+print_stream(void)
+{
+	static char buffer[BUFSIZ];
+
+	if (!buffered)
+		setvbuf(stream, buffer, isatty(STDOUT_FILENO) == 1 ? _IOLBF :
+		    _IOFBF, sizeof(buffer));
+	buffered = true;
 	return stream;
 }
 
@@ -76,7 +81,7 @@ print(const char *fmt, ...)
 int
 print_flush(void)
 {
-	if (stream != NULL)
+	if (buffered)
 		fflush(stream);
 	errno = failure;
 	return failure == 0 ? 0 : -1;

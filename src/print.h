@@ -8,6 +8,11 @@
 #include <stdio.h>
 
 /*
+ * Before anything is printed.  Returns 0, or -1 with errno: memory is short.
+ */
+int	 print_begin(void);
+
+/*
  * The stream for it, instead of stdout: that one gives up where standard output
  * was inherited as non-blocking (O_NONBLOCK belongs to the open file
  * description, which others share), this one waits for room.
@@ -18,8 +23,8 @@ FILE	*print_stream(void);
 void	 print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Whether all has gone.  Returns 0, or -1 with the errno of what failed first;
- * EINTR is a fatal signal, see signals_fatal().
+ * Write what is buffered.  Returns 0, or -1 with the errno of what failed
+ * first; EINTR is a fatal signal, see signals_fatal().
  */
 int	 print_flush(void);
 

@@ -783,11 +783,14 @@ procfs_terminate(int proc, pid_t pid, int64_t started_ns, int signo)
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), result = -1, saved;
 	struct procfs_stat stat;
 
-	/* Where that is not to be had, a moment is left for the number. */
+	/*
+	 * Without a pidfd, the number may be another process's between this
+	 * look and kill(2).
+	 */
 	if (pidfd == -1 && errno == ESRCH)
 		return -1;
-	if (procfs_get_stat(proc, pid, pid, &stat) == -1 ||
-	    stat.started_ns != started_ns)
+	if (procfs_get_stat(proc, pid, pid, &stat) == -1 ?
+	    errno == ENOENT || errno == ESRCH : stat.started_ns != started_ns)
 		errno = ESRCH;
 	else if (send_signal(pidfd, pid, signo) == 0)
 		result = send_signal(pidfd, pid, SIGCONT);

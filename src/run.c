@@ -94,7 +94,7 @@ run_say_left(struct place *place)
 
 	/* Names were swapped, again and again, while we looked. */
 	if (*place->kept != '\0')
-		warnx("%s: somebody's file was in the way; its name is %s now",
+		warnx("%s: another file was in the way; it is called %s now",
 		    trace_safe(place->path), place->kept);
 	if (*place->left != '\0')
 		warnc(place->left_errnum, "%s: the directory %s beside it was "

@@ -56,6 +56,7 @@ struct server {
 	struct channel	*channel;
 	struct ticket	 ticket;
 	struct place	 in, out;
+	int		 left;		/* the status of what they left */
 	const char	*in_path, *out_path;	/* the channel's */
 	struct partner	 partner;	/* the ends of this session */
 	struct chore	 watch;		/* inotify(7), on all three */
@@ -133,9 +134,9 @@ make_fifo(struct server *server, struct place *place, const char *path)
 		.pin = true,
 	};
 	enum place_result result = place_make(place, path, &wish);
-	int left = run_say_left(place);
 
-	return result == PLACE_MADE ? left : explain_place(place, result);
+	server->left = status_join(server->left, run_say_left(place));
+	return result == PLACE_MADE ? STATUS_OK : explain_place(place, result);
 }
 
 /* The names of the FIFOs: the channel keeps them for what is told of them. */
@@ -183,8 +184,12 @@ remove_all(struct server *server, int status)
 			status = status_join(status,
 			    run_remove_place(places[i]));
 	/* After them, so that a FIFO without it is nobody's. */
-	ticket_remove(&server->ticket);
-	return status;
+	if (ticket_remove(&server->ticket) == -1) {
+		warn("%s: not removed", trace_name(server->ticket.path));
+		status = status_join(status, STATUS_ERROR);
+	}
+	ticket_close(&server->ticket);
+	return status_join(server->left, status);
 }
 
 /* --- What happens at the names */

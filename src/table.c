@@ -14,6 +14,7 @@
 #include "compat.h"
 #include "deadline.h"
 #include "table.h"
+#include "text.h"
 
 /* The few calls that we make of libsmartcols(3). */
 static struct {
@@ -33,7 +34,6 @@ static struct {
 	struct libscols_line *(*new_line)(struct libscols_table *,
 		    struct libscols_line *);
 	int	(*set_data)(struct libscols_line *, size_t, const char *);
-	int	(*print_to_string)(struct libscols_table *, char **);
 	int	(*print)(struct libscols_table *);
 } scols;
 
@@ -58,7 +58,6 @@ load(void)
 		{ "scols_column_set_json_type", &scols.set_json_type },
 		{ "scols_table_new_line", &scols.new_line },
 		{ "scols_line_set_data", &scols.set_data },
-		{ "scols_print_table_to_string", &scols.print_to_string },
 		{ "scols_print_table", &scols.print },
 	};
 	void *library, *symbol;
@@ -118,7 +117,6 @@ table_begin(struct table *table, const char *name, enum table_form form,
 	/* A cell is never cut: half a name is no name. */
 	note(table, scols.set_termforce(table->table, SCOLS_TERMFORCE_NEVER));
 	note(table, scols.set_name(table->table, name));
-	note(table, scols.set_stream(table->table, stream));
 	table->stream = stream;
 	table->trims = form == TABLE_TEXT;
 	return true;
@@ -234,19 +232,26 @@ print_trimmed(const char *text, FILE *stream)
 	}
 }
 
+/* The library does not look at what stdio says of its stream. */
 static int
 print(struct table *table)
 {
-	char *text = NULL;
+	struct text whole;
+	char *text;
 	int result;
 
-	if (!table->trims)
-		return scols.print(table->table);
-	result = scols.print_to_string(table->table, &text);
-	if (result == 0 && text == NULL)
-		result = -ENOMEM;
+	if (text_begin(&whole) == -1)
+		return -errno;
+	result = scols.set_stream(table->table, whole.f);
 	if (result == 0)
+		result = scols.print(table->table);
+	text = text_end(&whole);
+	if (text == NULL)
+		return -errno;
+	if (result == 0 && table->trims)
 		print_trimmed(text, table->stream);
+	else if (result == 0)
+		fputs(text, table->stream);
 	free(text);
 	return result;
 }

@@ -101,13 +101,15 @@ close_file(struct ticket *t)
 	errno = saved;
 }
 
-static bool
+/* 1 or 0; -1 with errno if that cannot be seen. */
+static int
 is_current(const struct ticket *t)
 {
 	struct stat st;
 
-	return stat(t->path, &st) == 0 && st.st_dev == t->dev &&
-	    st.st_ino == t->ino;
+	if (stat(t->path, &st) == -1)
+		return errno == ENOENT ? 0 : -1;
+	return st.st_dev == t->dev && st.st_ino == t->ino;
 }
 
 static int
@@ -157,7 +159,7 @@ take_file(struct ticket *t, mode_t mode, struct outcome *outcome)
 		    fail(t, errno, outcome) :
 		    outcome_set(outcome, OUTCOME_LOCKED, SIDE_NONE, 0,
 		    t->path);
-	if (!is_current(t))
+	if (is_current(t) != 1)
 		return 0;
 	if (made)
 		return 1;
@@ -190,6 +192,7 @@ ticket_serve(struct ticket *t, const char *name, mode_t mode,
 		return 0;
 	fail(t, errno, outcome);
 	ticket_remove(t);
+	ticket_close(t);
 	return -1;
 }
 
@@ -229,12 +232,14 @@ ticket_next(struct ticket *t)
 	t->number++;
 }
 
-void
+int
 ticket_remove(struct ticket *t)
 {
-	if (t->fd != -1 && is_current(t))
-		unlink(t->path);
-	ticket_close(t);
+	int result = t->fd == -1 ? 0 : is_current(t);
+
+	if (result == 1)
+		result = unlink(t->path) == -1 && errno != ENOENT ? -1 : 0;
+	return result;
 }
 
 void
@@ -285,7 +290,7 @@ take_turn(struct ticket *t, const struct limits *limits, int64_t open_by,
 	uint64_t number = last_taken(t) + 1;
 
 	if (!is_locked(t, SERVER_BYTE))
-		return is_current(t) ? fail(t, ECONNREFUSED, outcome) : 0;
+		return is_current(t) == 1 ? fail(t, ECONNREFUSED, outcome) : 0;
 	if (lock(t, F_OFD_SETLK, F_WRLCK, session_byte(number), 1) == -1) {
 		if (errno != EAGAIN && errno != EACCES)
 			return fail(t, errno, outcome);
@@ -317,7 +322,7 @@ ticket_take(struct ticket *t, const char *name, const struct limits *limits,
 	if (init(t, name) == -1)
 		return fail(t, errno, outcome);
 	while (result == 0) {
-		if (t->fd != -1 && !is_current(t))
+		if (t->fd != -1 && is_current(t) != 1)
 			close_file(t);
 		if (t->fd == -1 && open_file(t, 0, 0) == -1)
 			return fail(t, errno, outcome);

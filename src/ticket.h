@@ -51,8 +51,8 @@ bool	 ticket_is_held(const struct ticket *);
 /* The session is over; the next one has the next number. */
 void	 ticket_next(struct ticket *);
 
-/* Remove the file if it is still ours, and close. */
-void	 ticket_remove(struct ticket *);
+/* Remove the file if it is still ours.  Returns 0, or -1 with errno. */
+int	 ticket_remove(struct ticket *);
 
 /*
  * For a client: wait for our turn as the limits say, open_timeout included;

@@ -126,6 +126,7 @@ trace_safe(const char *name)
 	static size_t next;
 	char **buffer = &buffers[next++ % SAFE_BUFFERS];
 	size_t length = strlen(name);
+	int saved = errno, n = -1;
 
 	free(*buffer);
 	*buffer = reallocarray(NULL, length + 1, VIS_LONGEST);
@@ -133,10 +134,11 @@ trace_safe(const char *name)
 	 * Only this set keeps a raw escape out: see vis(3bsd).  Where memory is
 	 * short, it can return 0.
 	 */
-	if (*buffer == NULL || strvisx(*buffer, name, length, VIS_NOLOCALE |
-	    VIS_CSTYLE | VIS_OCTAL | VIS_NL | VIS_TAB) < (int)length)
-		return make_plain(name);
-	return *buffer;
+	if (*buffer != NULL)
+		n = strvisx(*buffer, name, length, VIS_NOLOCALE | VIS_CSTYLE |
+		    VIS_OCTAL | VIS_NL | VIS_TAB);
+	errno = saved;
+	return n < (int)length ? make_plain(name) : *buffer;
 }
 
 const char *

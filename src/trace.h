@@ -49,7 +49,7 @@ void	 trace_print(const char *tag, const char *fmt, ...)
 /*
  * A name or a text from outside made safe for a terminal and for one line:
  * vis(3) of it, in one of a few static buffers that take turns; when memory is
- * short its beginning, with "?" for what is not plain.
+ * short its beginning, with "?" for what is not plain.  Keeps errno.
  */
 const char	*trace_safe(const char *);
 

@@ -301,7 +301,15 @@ remains() {
 	for how in "fifo-create -u q :: true" "fifo-create -f -m 600 q" \
 	    "fifo-read -C -w 10ms q"; do
 		remains 0123456789abcdef
-		mkdir -m 700 .ipctool.fedcba9876543210
+		mkdir -m 700 .ipctool.fedcba9876543210 \
+		    .ipctool.00000000000000aa
+		# To be removed: its name there says that it is the one.
+		mkfifo .ipctool.00000000000000aa/fifo
+		mv .ipctool.00000000000000aa/fifo \
+		    ".ipctool.00000000000000aa/$(
+			stat -c %i .ipctool.00000000000000aa/fifo)"
+		# Its owner was to be another one.
+		((EUID != 0)) || chown 1 .ipctool.0123456789abcdef/fifo
 		# shellcheck disable=SC2086
 		run --separate-stderr ipctool $how
 		run ! compgen -G '.ipctool.*'
@@ -322,6 +330,9 @@ remains() {
 	ln -s .ipctool.0000000000000003 .ipctool.0000000000000005
 	touch .ipctool.0000000000000006
 	mkfifo .ipctool.0000000000000007
+	# Somebody else's, to be put back
+	mkdir -m 700 .ipctool.0000000000000009
+	mkfifo .ipctool.0000000000000009/1
 	remains 0000000000000008
 	background flock --no-fork .ipctool.0000000000000008 sleep 1000
 	living=$PID

@@ -597,9 +597,13 @@ is_usual() {
 
 	[[ ${SANITIZED-} != yes ]] || skip "not with sanitizers"
 	mkfifo q
-	background sleep 1000 <> q
+	# A text of more than a few kilobytes has to grow.
+	# shellcheck disable=SC2016
+	background bash -c 'exec 19<> q
+	    for fd in {20..140}; do eval "exec $fd< q"; done; exec sleep 1000'
 	background cat q
 	wait_until state_is reading q
+	wait_until grep -qx sleep "/proc/${pids[-2]}/comm"
 	for options in "-rno NAME,PID,END,DOING,STATE,UNREAD,VERDICT" \
 	    "--why -rn"; do
 		# shellcheck disable=SC2086
@@ -610,7 +614,8 @@ is_usual() {
 		((count > 200))
 		step=$((count / 70))
 		[[ -z ${FULL-} ]] || step=1
-		for ((n = 1; n <= count; n += step)); do
+		for n in $(seq 1 "$step" "$count") \
+		    $(seq $((count - 20)) "$count"); do
 			# shellcheck disable=SC2086
 			run --separate-stderr without_memory "$n" fifo-stat \
 			    $options q
@@ -623,6 +628,17 @@ is_usual() {
 			fi
 		done
 	done
+}
+
+@test "a signal ends --watch where nobody reads what it prints" {
+	mkfifo q full
+	hold rw full
+	fill full
+	background ipctool fifo-stat --watch=100ms q > full 2> err
+	wait_until blocked_in "*pipe_w*" "$PID"
+	kill "$PID"
+	ends_with 143 "$PID"
+	size_is 0 err
 }
 
 # What it says of a pipe with a reader and a writer, without what may change

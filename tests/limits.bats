@@ -172,10 +172,11 @@ short_once() {
 	wanted=$status
 	complete=$output
 	count=${stderr##*nomem: }
-	((count > 1))
+	((count > 0))
 	for ((n = 1; n <= count; n++)); do
 		rm -rf ${1:+"$1"}
 		run --separate-stderr without_memory "$n" "${@:2}"
+		[[ " $* " != *" -u "* || ! -e $1 ]]
 		if ((status == wanted)); then
 			compare_text "$2, allocation $n of $count fails" \
 			    "$complete" "$output"
@@ -199,7 +200,7 @@ short_once() {
 	short_once "" pipe-relay cat data :: wc -l
 	short_once made fifo-create -v -m 600 made
 	short_once made fifo-create -p made/in/here
-	short_once made fifo-create -u made :: echo hello
+	short_once made fifo-create -v -u made :: echo hello
 	short_once "" fifo-create --temp echo hello
 	short_once made fifo-create -u -t 10ms --hold made
 	short_once "" fifo-read -w 10ms q

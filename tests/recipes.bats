@@ -58,11 +58,15 @@ start_recipe() {
 	SESSION=$(< "$RECIPE/session")
 }
 
+# Kills what is left of the session: only zombies may be.
+is_over() {
+	pkill -KILL -s "$SESSION" || :
+	ps -o stat= -s "$SESSION" | awk '/^[^ZX]/ { exit 1 }'
+}
+
 # Whatever is left of it ends.
 end_recipe() {
-	while pkill -KILL -s "$SESSION"; do
-		sleep 0.01
-	done
+	wait_until is_over
 	finish "$PID" || :
 }
 
@@ -116,6 +120,7 @@ try_recipes() {
 	make_stand_ins
 	count=$(awk -v dir="$RECIPE/examples" \
 	    -f "$SRCDIR/tests/lib/examples.awk" "$1")
+	((count > 0))
 	for ((i = 1; i <= count; i++)); do
 		start_recipe "$RECIPE/examples/$i.sh"
 		wait_until gone "$PID"
