@@ -90,10 +90,7 @@ make_private_dir(struct aside *aside)
 	return result;
 }
 
-/*
- * Whether it is what we made, or as good, as nobody else can get in: 1 or 0;
- * -1 with errno.
- */
+/* 1 if the directory is closed to other users, 0 if not; -1 with errno. */
 static int
 is_private(int fd)
 {
@@ -119,8 +116,8 @@ is_named(int fd, int parent_fd, const char *name)
 }
 
 /*
- * Somebody may swap the directory's name between this look and the removal.
- * At worst an empty directory of this name is removed.
+ * The name may be swapped between this look and the removal.  At worst, another
+ * empty directory is removed.
  */
 static int
 remove_dir(int fd, int parent_fd, const char *name)
@@ -211,7 +208,7 @@ has_true_locks(int fd)
 static int
 lock(struct aside *aside)
 {
-	int fd = open_dir(aside->fd, ".", O_RDONLY);
+	int fd = open_dir(aside->fd, ".", O_RDONLY), named;
 
 	if (fd == -1)
 		return -1;
@@ -220,15 +217,10 @@ lock(struct aside *aside)
 	/* Elsewhere no run takes another one for dead. */
 	if (has_true_locks(fd) && flock(fd, LOCK_EX | LOCK_NB) == -1)
 		return -1;
-	switch (is_named(fd, aside->parent_fd, aside->dir)) {
-	case 1:
-		return 0;
-	case 0:
+	named = is_named(fd, aside->parent_fd, aside->dir);
+	if (named == 0)
 		errno = ENOENT;
-		return -1;
-	default:
-		return -1;
-	}
+	return named == 1 ? 0 : -1;
 }
 
 static int
@@ -276,9 +268,9 @@ aside_open(struct aside *aside, int parent_fd)
 }
 
 /*
- * To clean up must not fail for want of a block for a directory.  What can
- * go wrong beside the real name is nothing that somebody who may change
- * names there could not do without us.
+ * A removal must not fail because the disk has no block for a directory.  Names
+ * beside the real one can be swapped, but only by processes that could remove
+ * the FIFO themselves.
  */
 void
 aside_open_somehow(struct aside *aside, int parent_fd)
@@ -299,8 +291,8 @@ is_private_name(const char *name)
 }
 
 /*
- * What a dead run has made, and nobody has seen yet; or else the very inode
- * that it was about to remove.
+ * A FIFO that a dead run had made but not yet put in place, or the inode that
+ * it was about to remove.
  */
 static bool
 is_expendable(const char *name, const struct stat *st)

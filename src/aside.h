@@ -1,6 +1,6 @@
 /*
- * aside - room for one name where nobody else can swap names: in a directory
- * of mode 0700, beside a name that something is to get, or to lose.
+ * aside - a directory of mode 0700 beside the name of a FIFO.  In it, no other
+ * user can swap names while the FIFO is made or removed.
  *
  * Such a directory is there for a moment.  A run that was killed in it leaves
  * it behind, and the next one that needs such a directory there removes it.

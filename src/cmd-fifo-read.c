@@ -173,7 +173,7 @@ may_change(struct flow *flow, const struct endpoint *next,
 	return peer != FIFO_WRITER && peer != FIFO_DATA;
 }
 
-/* -C.  It is no error that somebody else has made it first. */
+/* -C.  If another process was faster, its FIFO will do. */
 static int
 create(struct reader *reader, const char *path, struct outcome *outcome)
 {

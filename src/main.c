@@ -265,8 +265,7 @@ dispatch(int argc, char **argv)
 		print("%s\n", PACKAGE_STRING);
 	else if (strcmp(word, "--list") == 0)
 		for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-			print("%s\n",
-			    commands[i]->name);
+			print("%s\n", commands[i]->name);
 	else if (word[0] == '-')
 		return unknown_option(word);
 	else

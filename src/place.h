@@ -16,6 +16,8 @@
 
 #include "aside.h"
 
+#define PLACE_KEPT	(ASIDE_NAME + sizeof(".kept") - 1)
+
 #define PLACE_ID_NONE	(-1)	/* leave the owner or the group as it is */
 
 /* How the FIFO shall be. */
@@ -38,7 +40,7 @@ struct place {
 	ino_t		 ino;
 	uid_t		 uid;		/* PLACE_FOREIGN: whose it is */
 	/* The name of somebody else's that could not be put back, or "". */
-	char		 kept[ASIDE_NAME + 5];
+	char		 kept[PLACE_KEPT];
 	/* Our own directory that could not be removed, or "", and why. */
 	char		 left[ASIDE_NAME];
 	int		 left_errnum;

@@ -295,29 +295,33 @@ prepare_data(const struct scenario *s)
 }
 
 static void
+remove_matching(const char *pattern)
+{
+	glob_t found;
+	size_t i;
+
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return;
+	for (i = 0; i < found.gl_pathc; i++)
+		remove(found.gl_pathv[i]);
+	globfree(&found);
+}
+
+static void
 forget_files(void)
 {
 	static const char *const names[] = {
 		"src", "dst", "out", "trace", "a", "b", "c", "d/e/f", "copy",
 		"log", "s.in", "s.out", "s.lock"
 	};
-	glob_t found;
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
 		unlink(names[i]);
 	rmdir("d/e");
 	rmdir("d");
-	if (glob(PRIVATE "/*", 0, NULL, &found) == 0) {
-		for (i = 0; i < found.gl_pathc; i++)
-			unlink(found.gl_pathv[i]);
-		globfree(&found);
-	}
-	if (glob(PRIVATE, 0, NULL, &found) == 0) {
-		for (i = 0; i < found.gl_pathc; i++)
-			rmdir(found.gl_pathv[i]);
-		globfree(&found);
-	}
+	remove_matching(PRIVATE "/*");
+	remove_matching(PRIVATE);
 }
 
 static void
